@@ -1,0 +1,58 @@
+# Everything a checkout needs. `make demo` and `make test` set themselves up; run `make help` for the rest.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PROJECT := pyproject.toml packages/mlflow-shim/pyproject.toml
+
+.PHONY: help demo test check format bench lock clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo    track, register, serve and predict, on this machine (Ctrl-C ends it)"
+	@echo "make test    run all tests"
+	@echo "make check   linters, types and the direction of imports"
+	@echo "make format  let ruff rewrite the code"
+	@echo "make bench   measure mlkeep beside MLflow"
+	@echo "make lock    compile requirements/ anew from pyproject.toml"
+	@echo "make clean   remove what the other targets made"
+
+demo: $(VENV)/.demo
+	@$(BIN)/mlkeep demo
+
+test: $(VENV)/.test
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/.dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(VENV)/.dev
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .
+
+bench: $(VENV)/.test
+	@$(BIN)/python bench/first_light.py
+
+# One environment, filled as far as the target asks. A stamp stands for "installed as these files say".
+$(VENV)/.python:
+	@command -v $(PYTHON) >/dev/null || { echo "mlkeep needs Python 3.11 or newer: install it (Debian: apt-get install python3 python3-venv) or name one with make PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "mlkeep needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Name another with make PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments: install the venv module (Debian: apt-get install python3-venv)" >&2; exit 1; }
+	@echo "Making $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.demo $(VENV)/.test $(VENV)/.dev: $(VENV)/.%: $(VENV)/.python requirements/%.txt $(PROJECT)
+	@echo "Installing what '$*' needs (once) ..."
+	@$(PIP) install --require-hashes --requirement requirements/$*.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+lock: $(VENV)/.dev
+	@requirements/compile $(BIN)/uv
+
+clean:
+	rm -rf $(VENV) .demo .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

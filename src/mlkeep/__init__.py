@@ -1,0 +1,1 @@
+"""mlkeep keeps runs, models and deployments."""
