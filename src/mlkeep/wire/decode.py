@@ -1,0 +1,209 @@
+"""Requests out of bytes and query strings, as patient as MLflow's clients need it.
+
+The quick way is one pass of msgspec. Whatever it refuses (a quoted integer, "NaN", camelCase, null, an unknown field,
+a plain mistake) goes the patient way, which takes what the protocol allows and names the field of what it does not.
+"""
+
+from __future__ import annotations
+
+import enum
+import functools
+import json
+import math
+import re
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from mlkeep.core import limits
+from mlkeep.core.errors import InvalidInput
+from mlkeep.core.names import invalid
+from mlkeep.wire.message import Request
+
+R = TypeVar("R", bound=Request)
+
+_CAMEL = re.compile(r"(?<=[a-z0-9])([A-Z])")
+_INTEGER = re.compile(r"[+-]?\d{1,40}")
+
+
+@functools.cache
+def _quick_decoder(kind: type[R]) -> msgspec.json.Decoder[R]:
+    return msgspec.json.Decoder(kind)
+
+
+def from_body(kind: type[R], body: bytes, extra: Mapping[str, str] | None = None) -> R:
+    """The request in a JSON body; `extra` are values of the path, which win over the body's.
+
+    Raises:
+        InvalidInput: not JSON, not an object, a required field is missing, or a value does not fit its field.
+    """
+    if body and not extra:
+        try:
+            return _required(_quick_decoder(kind).decode(body))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            pass  # the patient way accepts it or says what is wrong
+        except RecursionError:
+            raise _too_deep() from None
+    fields = _json_object(body)
+    fields.update(extra or {})
+    return _required(_build(kind, fields, ""))
+
+
+def from_query(kind: type[R], query: Mapping[str, Sequence[str]], extra: Mapping[str, str] | None = None) -> R:
+    """The request in a query string, where a repeated name makes a list.
+
+    Raises:
+        InvalidInput: a required field is missing, or a value does not fit its field.
+    """
+    fields: dict[str, Any] = {name: list(values) for name, values in query.items()}
+    fields.update({name: [value] for name, value in (extra or {}).items()})
+    return _required(_build(kind, fields, "", from_text=True))
+
+
+def _required(request: R) -> R:
+    for name in request.required:
+        if getattr(request, name) in ("", None):
+            raise InvalidInput(f"Missing value for required parameter '{name}'.")
+    return request
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    if not body.strip():
+        return {}
+    try:
+        value = json.loads(body)
+        if isinstance(value, str):  # some clients encode twice
+            value = json.loads(value)
+    except ValueError as err:
+        raise InvalidInput(f"The request body is not valid JSON: {err}. Send one JSON object.") from None
+    except RecursionError:
+        raise _too_deep() from None
+    if not isinstance(value, dict):
+        raise InvalidInput(f"The request body must be a JSON object, got {_type_name(value)}.")
+    return value
+
+
+def _too_deep() -> InvalidInput:
+    return InvalidInput("The request body is nested too deeply. Send one JSON object of plain fields.")
+
+
+@functools.cache
+def _fields(kind: type[Request]) -> dict[str, Any]:
+    return {
+        name: hint
+        for name, hint in typing.get_type_hints(kind, include_extras=False).items()
+        if name in kind.__struct_fields__
+    }
+
+
+def _build(kind: type[R], given: Mapping[str, Any], path: str, *, from_text: bool = False) -> R:
+    hints = _fields(kind)
+    values: dict[str, Any] = {}
+    for name, value in given.items():
+        field = name if name in hints else _CAMEL.sub(lambda m: f"_{m[1].lower()}", name)
+        if value is None or field not in hints:
+            continue
+        if field in values:
+            raise InvalidInput(f"The field '{path}{field}' is given twice, once in camelCase; send it once.")
+        converted = _convert(hints[field], value, f"{path}{field}", from_text=from_text)
+        if converted is not _UNSET:
+            values[field] = converted
+    request = kind(**values)
+    return _required(request) if path else request
+
+
+_UNSET = object()
+
+
+def _convert(hint: Any, value: Any, path: str, *, from_text: bool) -> Any:  # noqa: PLR0912 - one branch a type
+    origin = typing.get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        hint = next(part for part in typing.get_args(hint) if part is not types.NoneType)
+        origin = typing.get_origin(hint)
+    if origin is list:
+        (item,) = typing.get_args(hint)
+        if not isinstance(value, list):
+            raise invalid(path, value, f"it must be a list, got {_type_name(value)}.")
+        return [_convert(item, one, f"{path}[{i}]", from_text=from_text) for i, one in enumerate(value)]
+    if from_text and isinstance(value, list):
+        value = value[-1]
+    if hint is str:
+        if not isinstance(value, str):
+            raise invalid(path, value, f"it must be a string. Hint: Value was of type '{_type_name(value)}'.")
+        return value
+    if hint is bool:
+        return _boolean(value, path)
+    if isinstance(hint, type) and issubclass(hint, enum.IntEnum):
+        return _member(hint, value, path)
+    if hint is int:
+        return _integer(value, path)
+    if hint is float:
+        return _double(value, path)
+    if isinstance(hint, type) and issubclass(hint, Request):
+        if not isinstance(value, dict):
+            raise invalid(path, value, f"it must be an object, got {_type_name(value)}.")
+        return _build(hint, value, f"{path}.")
+    raise TypeError(f"{path}: no rule for the type {hint}")
+
+
+def _boolean(value: Any, path: str) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in {"true", "false"}:
+        return value.lower() == "true"
+    raise invalid(path, value, "it must be true or false.")
+
+
+def _member(kind: type[enum.IntEnum], value: Any, path: str) -> Any:
+    if isinstance(value, str):
+        if value in kind.__members__:
+            return kind[value]
+        if not value.isdecimal():
+            return _UNSET  # the protocol ignores names it does not know
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and value in set(kind):
+        return kind(value)
+    raise invalid(path, value, f"it must be one of {', '.join(kind.__members__)}.")
+
+
+def _integer(value: Any, path: str) -> int:
+    number: int | None = None
+    if isinstance(value, int) and not isinstance(value, bool):
+        number = value
+    elif isinstance(value, str) and _INTEGER.fullmatch(value.strip()):
+        number = int(value)
+    elif isinstance(value, (str, float)):  # R writes round integers as "1e+05"
+        try:
+            real = float(value)
+        except ValueError:
+            real = math.nan
+        number = int(real) if real.is_integer() else None
+    if number is None:
+        raise invalid(path, value, "it must be an integer.")
+    if not limits.MIN_INT64 <= number <= limits.MAX_INT64:
+        raise invalid(path, value, "it does not fit into 64 bits.")
+    return number
+
+
+_SPELLINGS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+def _double(value: Any, path: str) -> float:
+    if isinstance(value, str) and value in _SPELLINGS:
+        return _SPELLINGS[value]
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise invalid(
+            path, value, f"Please specify value as a valid double (64-bit floating point), got {_type_name(value)}."
+        ) from None
+    except OverflowError:
+        return math.copysign(1.7976931348623157e308, value)
+
+
+def _type_name(value: Any) -> str:
+    names = {dict: "object", list: "list", type(None): "null"}
+    return names.get(type(value), type(value).__name__)

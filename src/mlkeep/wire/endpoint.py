@@ -1,0 +1,89 @@
+"""What one row of the endpoint table says."""
+
+from __future__ import annotations
+
+import enum
+import re
+
+import msgspec
+
+from mlkeep.wire.message import Message, Request
+
+
+class Permission(enum.Enum):
+    """What a caller must be allowed to do, as `resource:action`."""
+
+    EXPERIMENT_CREATE = "experiment:create"
+    EXPERIMENT_READ = "experiment:read"
+    EXPERIMENT_WRITE = "experiment:write"
+    EXPERIMENT_DELETE = "experiment:delete"
+    EXPERIMENT_SEARCH = "experiment:search"
+    RUN_READ = "run:read"
+    RUN_WRITE = "run:write"
+    RUN_DELETE = "run:delete"
+    RUN_SEARCH = "run:search"
+    ARTIFACT_READ = "artifact:read"
+    ARTIFACT_WRITE = "artifact:write"
+    ARTIFACT_DELETE = "artifact:delete"
+    MODEL_CREATE = "model:create"
+    MODEL_READ = "model:read"
+    MODEL_WRITE = "model:write"
+    MODEL_DELETE = "model:delete"
+    MODEL_SEARCH = "model:search"
+    SERVER_READ = "server:read"
+
+
+class AuditTag(enum.Enum):
+    """What is written into the event of a change, as `resource:action`."""
+
+    EXPERIMENT_CREATED = "experiment:created"
+    EXPERIMENT_UPDATED = "experiment:updated"
+    EXPERIMENT_DELETED = "experiment:deleted"
+    EXPERIMENT_RESTORED = "experiment:restored"
+    EXPERIMENT_TAG_SET = "experiment:tag-set"
+    EXPERIMENT_TAG_DELETED = "experiment:tag-deleted"
+    RUN_CREATED = "run:created"
+    RUN_DELETED = "run:deleted"
+    RUN_RESTORED = "run:restored"
+    MODEL_CREATED = "model:created"
+    MODEL_UPDATED = "model:updated"
+    MODEL_RENAMED = "model:renamed"
+    MODEL_DELETED = "model:deleted"
+    MODEL_TAG_SET = "model:tag-set"
+    MODEL_TAG_DELETED = "model:tag-deleted"
+    ALIAS_SET = "model:alias-set"
+    ALIAS_DELETED = "model:alias-deleted"
+    VERSION_CREATED = "version:created"
+    VERSION_UPDATED = "version:updated"
+    VERSION_DELETED = "version:deleted"
+    VERSION_STAGE_CHANGED = "version:stage-changed"
+    VERSION_TAG_SET = "version:tag-set"
+    VERSION_TAG_DELETED = "version:tag-deleted"
+    LOGGED_MODEL_CREATED = "logged-model:created"
+    LOGGED_MODEL_DELETED = "logged-model:deleted"
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """One row. `path` lies below `mlflow/`; parts in braces are fields of the request.
+
+    `methods` are the verbs the server takes; a client uses the first. `permission` has no default: a row that does not
+    say who may call it cannot be written. `audit` is None for what changes nothing that is governed.
+    """
+
+    methods: tuple[str, ...]
+    path: str
+    request: type[Request]
+    response: type[Message]
+    permission: Permission
+    audit: AuditTag | None
+    version: str = "2.0"
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every path the server answers on."""
+        return tuple(f"/{root}/{self.version}/mlflow/{self.path}" for root in ("api", "ajax-api"))
+
+    @property
+    def path_fields(self) -> tuple[str, ...]:
+        """The fields of the request that are parts of the path."""
+        return tuple(re.findall(r"\{(\w+)\}", self.path))

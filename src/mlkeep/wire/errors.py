@@ -1,0 +1,81 @@
+"""Errors on the wire: one table, which the server reads forwards and the client backwards."""
+
+from __future__ import annotations
+
+import msgspec
+
+from mlkeep.core import errors
+from mlkeep.core.errors import MlkeepException
+
+TABLE: tuple[tuple[type[MlkeepException], str, int], ...] = (
+    # what we raise           code on the wire            HTTP
+    (errors.InvalidInput, "INVALID_PARAMETER_VALUE", 400),
+    (errors.BadRequest, "BAD_REQUEST", 400),
+    (errors.AlreadyExists, "RESOURCE_ALREADY_EXISTS", 400),
+    (errors.Unauthenticated, "UNAUTHENTICATED", 401),
+    (errors.Forbidden, "PERMISSION_DENIED", 403),
+    (errors.NotFound, "RESOURCE_DOES_NOT_EXIST", 404),
+    (errors.NoSuchEndpoint, "ENDPOINT_NOT_FOUND", 404),
+    (errors.Conflict, "RESOURCE_CONFLICT", 409),
+    (errors.InternalError, "INTERNAL_ERROR", 500),
+    (errors.NotOffered, "NOT_IMPLEMENTED", 501),
+    (errors.Unavailable, "TEMPORARILY_UNAVAILABLE", 503),
+)
+
+_OTHER_CODES = {
+    "CUSTOMER_UNAUTHORIZED": 401,
+    "NOT_FOUND": 404,
+    "ALREADY_EXISTS": 409,
+    "ABORTED": 409,
+    "REQUEST_LIMIT_EXCEEDED": 429,
+    "RESOURCE_EXHAUSTED": 429,
+    "CANCELLED": 499,
+    "DEADLINE_EXCEEDED": 504,
+}
+"""Codes that scripts raise themselves, or that other servers send; any code not named here is a 500."""
+
+_STATUS_OF_CODE = {code: status for _, code, status in TABLE} | _OTHER_CODES
+_CLASS_OF_CODE = {code: kind for kind, code, _ in TABLE}
+_CODE_OF_STATUS = {
+    400: "BAD_REQUEST",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "ENDPOINT_NOT_FOUND",
+    409: "RESOURCE_CONFLICT",
+    429: "REQUEST_LIMIT_EXCEEDED",
+    501: "NOT_IMPLEMENTED",
+    503: "TEMPORARILY_UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
+}
+
+
+class ErrorBody(msgspec.Struct, frozen=True):
+    """The body of every refused request."""
+
+    error_code: str = ""
+    message: str = ""
+
+
+def status_of(error: MlkeepException) -> int:
+    """The HTTP status that carries `error`."""
+    return _STATUS_OF_CODE.get(error.error_code, 500)
+
+
+def body_of(error: MlkeepException) -> bytes:
+    """The JSON that tells of `error`."""
+    return msgspec.json.encode(ErrorBody(error_code=error.error_code, message=error.message))
+
+
+def from_answer(status: int, body: bytes) -> MlkeepException:
+    """The error that an answer of `status` other than 200 tells of.
+
+    Its text starts with the code, as MLflow's does, because scripts look for the code in the text.
+    """
+    try:
+        told = msgspec.json.decode(body, type=ErrorBody)
+    except msgspec.DecodeError:
+        told = ErrorBody()
+    code = told.error_code or _CODE_OF_STATUS.get(status, "INTERNAL_ERROR")
+    text = told.message or body.decode("utf-8", "replace").strip()[:1_000] or f"the server answered with status {status}"
+    kind = _CLASS_OF_CODE.get(code, MlkeepException)
+    return kind(f"{code}: {text}", error_code=code)

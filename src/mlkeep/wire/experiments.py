@@ -1,0 +1,181 @@
+"""Messages of `experiments/*`."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from mlkeep.core import entities
+from mlkeep.core.entities import ViewType
+from mlkeep.wire.endpoint import AuditTag, Endpoint, Permission
+from mlkeep.wire.message import Empty, Int64, KeyValue, KeyValueInput, Message, Request, key_values, mapping
+
+
+class Experiment(Message, frozen=True, kw_only=True):
+    """An experiment in an answer."""
+
+    experiment_id: str
+    name: str
+    artifact_location: str = ""
+    lifecycle_stage: str = ""
+    last_update_time: Int64 | None = None
+    creation_time: Int64 | None = None
+    tags: list[KeyValue] = []
+    workspace: str = ""
+
+    @classmethod
+    def of(cls, experiment: entities.Experiment) -> Experiment:
+        return cls(
+            experiment_id=experiment.experiment_id,
+            name=experiment.name,
+            artifact_location=experiment.artifact_location,
+            lifecycle_stage=experiment.lifecycle_stage,
+            last_update_time=experiment.last_update_time,
+            creation_time=experiment.creation_time,
+            tags=key_values(experiment.tags),
+            workspace=experiment.workspace,
+        )
+
+    def entity(self) -> entities.Experiment:
+        return entities.Experiment(
+            experiment_id=self.experiment_id,
+            name=self.name,
+            artifact_location=self.artifact_location,
+            lifecycle_stage=self.lifecycle_stage,
+            tags=mapping(self.tags),
+            creation_time=self.creation_time,
+            last_update_time=self.last_update_time,
+            workspace=self.workspace or "default",
+        )
+
+
+class CreateExperiment(Request, frozen=True, kw_only=True):
+    name: str = ""
+    artifact_location: str = ""
+    tags: list[KeyValueInput] = []
+    required: ClassVar[tuple[str, ...]] = ("name",)
+
+
+class CreateExperimentResponse(Message, frozen=True, kw_only=True):
+    experiment_id: str
+
+
+class GetExperiment(Request, frozen=True, kw_only=True):
+    experiment_id: str = ""
+    required: ClassVar[tuple[str, ...]] = ("experiment_id",)
+
+
+class GetExperimentByName(Request, frozen=True, kw_only=True):
+    experiment_name: str = ""
+    required: ClassVar[tuple[str, ...]] = ("experiment_name",)
+
+
+class ExperimentResponse(Message, frozen=True, kw_only=True):
+    experiment: Experiment
+
+
+class UpdateExperiment(Request, frozen=True, kw_only=True):
+    experiment_id: str = ""
+    new_name: str = ""
+    required: ClassVar[tuple[str, ...]] = ("experiment_id", "new_name")
+
+
+class DeleteExperiment(Request, frozen=True, kw_only=True):
+    experiment_id: str = ""
+    required: ClassVar[tuple[str, ...]] = ("experiment_id",)
+
+
+class RestoreExperiment(Request, frozen=True, kw_only=True):
+    experiment_id: str = ""
+    required: ClassVar[tuple[str, ...]] = ("experiment_id",)
+
+
+class SetExperimentTag(Request, frozen=True, kw_only=True):
+    experiment_id: str = ""
+    key: str = ""
+    value: str = ""
+    required: ClassVar[tuple[str, ...]] = ("experiment_id", "key")
+
+
+class DeleteExperimentTag(Request, frozen=True, kw_only=True):
+    experiment_id: str = ""
+    key: str = ""
+    required: ClassVar[tuple[str, ...]] = ("experiment_id", "key")
+
+
+class SearchExperiments(Request, frozen=True, kw_only=True):
+    """`max_results` has no default: without it the request is refused, as MLflow does."""
+
+    max_results: Int64 = 0
+    page_token: str = ""
+    filter: str = ""
+    order_by: list[str] = []
+    view_type: ViewType = ViewType.ACTIVE_ONLY
+
+
+class SearchExperimentsResponse(Message, frozen=True, kw_only=True):
+    experiments: list[Experiment] = []
+    next_page_token: str = ""
+
+
+ENDPOINTS = (
+    Endpoint(
+        ("POST",),
+        "experiments/create",
+        CreateExperiment,
+        CreateExperimentResponse,
+        Permission.EXPERIMENT_CREATE,
+        AuditTag.EXPERIMENT_CREATED,
+    ),
+    Endpoint(("GET",), "experiments/get", GetExperiment, ExperimentResponse, Permission.EXPERIMENT_READ, None),
+    Endpoint(
+        ("GET",), "experiments/get-by-name", GetExperimentByName, ExperimentResponse, Permission.EXPERIMENT_READ, None
+    ),
+    Endpoint(
+        ("POST",),
+        "experiments/update",
+        UpdateExperiment,
+        Empty,
+        Permission.EXPERIMENT_WRITE,
+        AuditTag.EXPERIMENT_UPDATED,
+    ),
+    Endpoint(
+        ("POST",),
+        "experiments/delete",
+        DeleteExperiment,
+        Empty,
+        Permission.EXPERIMENT_DELETE,
+        AuditTag.EXPERIMENT_DELETED,
+    ),
+    Endpoint(
+        ("POST",),
+        "experiments/restore",
+        RestoreExperiment,
+        Empty,
+        Permission.EXPERIMENT_DELETE,
+        AuditTag.EXPERIMENT_RESTORED,
+    ),
+    Endpoint(
+        ("POST",),
+        "experiments/set-experiment-tag",
+        SetExperimentTag,
+        Empty,
+        Permission.EXPERIMENT_WRITE,
+        AuditTag.EXPERIMENT_TAG_SET,
+    ),
+    Endpoint(
+        ("POST",),
+        "experiments/delete-experiment-tag",
+        DeleteExperimentTag,
+        Empty,
+        Permission.EXPERIMENT_WRITE,
+        AuditTag.EXPERIMENT_TAG_DELETED,
+    ),
+    Endpoint(
+        ("POST", "GET"),
+        "experiments/search",
+        SearchExperiments,
+        SearchExperimentsResponse,
+        Permission.EXPERIMENT_SEARCH,
+        None,
+    ),
+)
