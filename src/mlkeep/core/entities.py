@@ -43,7 +43,9 @@ class RunStatus(enum.IntEnum):
         try:
             return RunStatus[name]
         except KeyError:
-            raise ValueError(f"No run status is called {name!r}; there are {', '.join(RunStatus.all_names())}.") from None
+            raise ValueError(
+                f"No run status is called {name!r}; there are {', '.join(RunStatus.all_names())}."
+            ) from None
 
     @staticmethod
     def to_string(status: int) -> str:

@@ -43,7 +43,7 @@ def check_key(key: str, field: str) -> str:
             "Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), spaces ( ), colon(:) "
             "and slashes (/).",
         )
-    if posixpath.normpath(key) != key or key.startswith("/") or key in {".", ".."} or key.startswith("../"):
+    if posixpath.normpath(key) != key or key.startswith(("/", "../")) or key in {".", ".."}:
         raise invalid(
             field,
             key,
@@ -73,9 +73,7 @@ def check_model_name(name: str, field: str = "name") -> str:
     if not name or not name.strip():
         raise InvalidInput(f"Missing value for required parameter '{field}': a registered model needs a name.")
     if "/" in name or ":" in name or name in {".", ".."}:
-        raise invalid(
-            field, name, "Registered model name must not contain '/' or ':', and must not be '.' or '..'."
-        )
+        raise invalid(field, name, "Registered model name must not contain '/' or ':', and must not be '.' or '..'.")
     return check_length(name, field, limits.MAX_MODEL_NAME_LENGTH)
 
 
@@ -109,18 +107,165 @@ def check_logged_model_name(name: str) -> str:
     return name
 
 
-_ADJECTIVES = (
-    "able agile amber bold brave bright brisk calm candid clever cosmic crisp daring deep eager fair fast fine fond "
-    "free fresh gentle glad golden grand happy hardy honest humble keen kind late light lively loyal lucid lucky "
-    "mellow merry mild neat nimble noble patient placid plucky polite proud quick quiet rapid ready rosy serene sharp "
-    "silent smart smooth snug solid spry steady stoic sunny swift tidy true upbeat vivid warm wise witty young zesty"
-).split()
-_NOUNS = (
-    "ant badger bear beetle bison bobcat camel cat cod crab crane crow deer dove duck eagle eel elk falcon ferret finch "
-    "fox frog gnat goat goose gull hare hawk hen heron ibis jay koala lark lemur lion llama lynx mink mole moose moth "
-    "mouse newt orca otter owl panda perch pika pony puma quail rabbit ram raven robin seal shark sheep shrew skunk "
-    "sloth snail squid stag stork swan tapir tern tiger toad trout vole wasp whale wolf wren yak zebra"
-).split()
+_ADJECTIVES = [
+    "able",
+    "agile",
+    "amber",
+    "bold",
+    "brave",
+    "bright",
+    "brisk",
+    "calm",
+    "candid",
+    "clever",
+    "cosmic",
+    "crisp",
+    "daring",
+    "deep",
+    "eager",
+    "fair",
+    "fast",
+    "fine",
+    "fond",
+    "free",
+    "fresh",
+    "gentle",
+    "glad",
+    "golden",
+    "grand",
+    "happy",
+    "hardy",
+    "honest",
+    "humble",
+    "keen",
+    "kind",
+    "late",
+    "light",
+    "lively",
+    "loyal",
+    "lucid",
+    "lucky",
+    "mellow",
+    "merry",
+    "mild",
+    "neat",
+    "nimble",
+    "noble",
+    "patient",
+    "placid",
+    "plucky",
+    "polite",
+    "proud",
+    "quick",
+    "quiet",
+    "rapid",
+    "ready",
+    "rosy",
+    "serene",
+    "sharp",
+    "silent",
+    "smart",
+    "smooth",
+    "snug",
+    "solid",
+    "spry",
+    "steady",
+    "stoic",
+    "sunny",
+    "swift",
+    "tidy",
+    "true",
+    "upbeat",
+    "vivid",
+    "warm",
+    "wise",
+    "witty",
+    "young",
+    "zesty",
+]
+_NOUNS = [
+    "ant",
+    "badger",
+    "bear",
+    "beetle",
+    "bison",
+    "bobcat",
+    "camel",
+    "cat",
+    "cod",
+    "crab",
+    "crane",
+    "crow",
+    "deer",
+    "dove",
+    "duck",
+    "eagle",
+    "eel",
+    "elk",
+    "falcon",
+    "ferret",
+    "finch",
+    "fox",
+    "frog",
+    "gnat",
+    "goat",
+    "goose",
+    "gull",
+    "hare",
+    "hawk",
+    "hen",
+    "heron",
+    "ibis",
+    "jay",
+    "koala",
+    "lark",
+    "lemur",
+    "lion",
+    "llama",
+    "lynx",
+    "mink",
+    "mole",
+    "moose",
+    "moth",
+    "mouse",
+    "newt",
+    "orca",
+    "otter",
+    "owl",
+    "panda",
+    "perch",
+    "pika",
+    "pony",
+    "puma",
+    "quail",
+    "rabbit",
+    "ram",
+    "raven",
+    "robin",
+    "seal",
+    "shark",
+    "sheep",
+    "shrew",
+    "skunk",
+    "sloth",
+    "snail",
+    "squid",
+    "stag",
+    "stork",
+    "swan",
+    "tapir",
+    "tern",
+    "tiger",
+    "toad",
+    "trout",
+    "vole",
+    "wasp",
+    "whale",
+    "wolf",
+    "wren",
+    "yak",
+    "zebra",
+]
 
 
 def made_up_name() -> str:

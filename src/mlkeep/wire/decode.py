@@ -42,7 +42,8 @@ def from_body(kind: type[R], body: bytes, extra: Mapping[str, str] | None = None
     """
     if body and not extra:
         try:
-            return _required(_quick_decoder(kind).decode(body))
+            quick: R = _quick_decoder(kind).decode(body)
+            return _required(quick)
         except (msgspec.DecodeError, UnicodeDecodeError):
             pass  # the patient way accepts it or says what is wrong
         except RecursionError:
@@ -64,6 +65,7 @@ def from_query(kind: type[R], query: Mapping[str, Sequence[str]], extra: Mapping
 
 
 def _required(request: R) -> R:
+    """`request`, if it has all it must have."""
     for name in request.required:
         if getattr(request, name) in ("", None):
             raise InvalidInput(f"Missing value for required parameter '{name}'.")
@@ -118,7 +120,7 @@ def _build(kind: type[R], given: Mapping[str, Any], path: str, *, from_text: boo
 _UNSET = object()
 
 
-def _convert(hint: Any, value: Any, path: str, *, from_text: bool) -> Any:  # noqa: PLR0912 - one branch a type
+def _convert(hint: Any, value: Any, path: str, *, from_text: bool) -> Any:
     origin = typing.get_origin(hint)
     if origin in (typing.Union, types.UnionType):
         hint = next(part for part in typing.get_args(hint) if part is not types.NoneType)

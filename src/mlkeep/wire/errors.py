@@ -76,6 +76,8 @@ def from_answer(status: int, body: bytes) -> MlkeepException:
     except msgspec.DecodeError:
         told = ErrorBody()
     code = told.error_code or _CODE_OF_STATUS.get(status, "INTERNAL_ERROR")
-    text = told.message or body.decode("utf-8", "replace").strip()[:1_000] or f"the server answered with status {status}"
+    text = (
+        told.message or body.decode("utf-8", "replace").strip()[:1_000] or f"the server answered with status {status}"
+    )
     kind = _CLASS_OF_CODE.get(code, MlkeepException)
     return kind(f"{code}: {text}", error_code=code)

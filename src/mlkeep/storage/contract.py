@@ -1,0 +1,453 @@
+"""What a storage promises, as if nothing implemented it.
+
+A `Storage` runs operations: plain functions of a `Transaction`. Operations given to `write` are queued, run one after
+another in shared transactions, and answered after the commit; one that fails leaves nothing behind and disturbs no
+other. Operations given to `read` see one consistent state and change nothing. What the stores return are values, never
+views of the storage. All methods may be called from any thread; a `Transaction` belongs to the operation it was given to.
+
+Runs, experiments and logged models have an integer key inside the storage. Stores that hold what belongs to a run take
+that key, so that looking a run up and checking its state happens once an operation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from mlkeep.core.entities import (
+    DatasetInput,
+    Experiment,
+    LoggedModel,
+    LoggedModelOutput,
+    LoggedModelStatus,
+    Metric,
+    ModelVersion,
+    RegisteredModel,
+    Run,
+    RunInfo,
+    ViewType,
+)
+from mlkeep.core.filters.ast import Node, OrderTerm
+
+T = TypeVar("T")
+
+
+class Search(msgspec.Struct, frozen=True, kw_only=True):
+    """What to look for. `limit` is the size of a page; `token` is what the page before gave."""
+
+    where: Node | None = None
+    order: tuple[OrderTerm, ...] = ()
+    limit: int
+    token: str | None = None
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Some of what was found. `token` is None on the last page."""
+
+    items: list[Any]
+    token: str | None = None
+
+
+class FoundRun(msgspec.Struct, frozen=True):
+    """A run with everything that is told of it; `latest` has the latest point of each metric."""
+
+    run: Run
+    latest: list[Metric]
+
+
+class ExperimentStore(Protocol):
+    """Experiments and their tags."""
+
+    def add(self, name: str, artifact_location: str, tags: Mapping[str, str], now_ms: int) -> str:
+        """Add an experiment and give its id, an integer never used before.
+
+        Raises:
+            AlreadyExists: an experiment, perhaps a deleted one, has this name.
+        """
+        ...
+
+    def get(self, experiment_id: str) -> Experiment:
+        """The experiment, deleted or not. Raises NotFound, InvalidInput (no integer)."""
+        ...
+
+    def find_by_name(self, name: str) -> Experiment | None:
+        """The experiment of this name, deleted or not."""
+        ...
+
+    def get_active(self, experiment_id: str) -> Experiment:
+        """The experiment. Raises NotFound; InvalidInput when it is deleted."""
+        ...
+
+    def rename(self, experiment_id: str, name: str, now_ms: int) -> None:
+        """Give the experiment another name. Raises AlreadyExists."""
+        ...
+
+    def set_artifact_location(self, experiment_id: str, artifact_location: str) -> None:
+        """Say where the artifacts of new runs go."""
+        ...
+
+    def set_lifecycle(self, experiment_id: str, stage: str, now_ms: int) -> None:
+        """Delete or restore the experiment with all its runs."""
+        ...
+
+    def put_tag(self, experiment_id: str, key: str, value: str) -> None:
+        """Set a tag, replacing its value."""
+        ...
+
+    def delete_tag(self, experiment_id: str, key: str) -> bool:
+        """Remove a tag; whether there was one."""
+        ...
+
+    def search(self, search: Search, view: ViewType) -> Page:
+        """Experiments; by default newest first."""
+        ...
+
+
+class NewRun(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run is made of."""
+
+    run_id: str
+    experiment_id: str
+    name: str
+    user_id: str
+    start_time: int
+    artifact_uri: str
+
+
+class RunStore(Protocol):
+    """Runs: their info, their outputs and the search over them."""
+
+    def add(self, new: NewRun) -> int:
+        """Add a running run and give its key. Raises AlreadyExists: the id is taken."""
+        ...
+
+    def key(self, run_id: str) -> int:
+        """The key of a run, deleted or not. Raises NotFound."""
+        ...
+
+    def active_key(self, run_id: str) -> int:
+        """The key of a run that may be logged to. Raises NotFound; InvalidInput when it is deleted."""
+        ...
+
+    def get_info(self, run_id: str) -> RunInfo:
+        """The run without what was logged to it. Raises NotFound."""
+        ...
+
+    def get(self, run_id: str) -> FoundRun:
+        """The run with everything. Raises NotFound."""
+        ...
+
+    def update(
+        self, key: int, *, status: str | None = None, end_time: int | None = None, name: str | None = None
+    ) -> None:
+        """Change what is given; None leaves as it is."""
+        ...
+
+    def set_lifecycle(self, run_id: str, stage: str, now_ms: int) -> None:
+        """Delete or restore a run; repeating it changes nothing. Raises NotFound."""
+        ...
+
+    def add_outputs(self, key: int, models: Sequence[LoggedModelOutput]) -> None:
+        """Say that the run made these models; saying it again changes nothing."""
+        ...
+
+    def search(self, search: Search, experiment_ids: Sequence[str], view: ViewType) -> Page:
+        """`FoundRun`s of these experiments; by default latest start first. Unknown experiments have no runs."""
+        ...
+
+
+class MetricStore(Protocol):
+    """Points of series, each belonging to a run and a key."""
+
+    def add(self, run: int, points: Sequence[Metric]) -> None:
+        """Add points. A point equal to one already there adds nothing.
+
+        The latest point of a key is the greatest by (step, timestamp, value), NaN counting as 0.
+        """
+        ...
+
+    def history(self, run: int, key: str, limit: int | None, token: str | None) -> Page:
+        """Points under `key`, by (timestamp, step, value). A key never logged gives an empty page."""
+        ...
+
+
+class ParamStore(Protocol):
+    """Params of runs; set once."""
+
+    def add(self, run: int, params: Mapping[str, str]) -> None:
+        """Add params; one already there with the same value is left. Raises InvalidInput: another value."""
+        ...
+
+
+class TagStore(Protocol):
+    """Tags of runs."""
+
+    def put(self, run: int, tags: Mapping[str, str]) -> None:
+        """Set tags, replacing values."""
+        ...
+
+    def delete(self, run: int, key: str) -> bool:
+        """Remove a tag; whether there was one."""
+        ...
+
+    def find(self, run: int, key: str) -> str | None:
+        """The value of a tag."""
+        ...
+
+
+class InputStore(Protocol):
+    """Datasets and models that went into runs."""
+
+    def add(self, run: int, datasets: Sequence[DatasetInput], model_ids: Sequence[str]) -> None:
+        """Say that the run used these. A dataset is known by (name, digest) within its experiment; first one stays."""
+        ...
+
+
+class NewLoggedModel(msgspec.Struct, frozen=True, kw_only=True):
+    """What a logged model is made of."""
+
+    model_id: str
+    experiment_id: str
+    name: str
+    model_type: str
+    source_run_id: str
+    artifact_uri: str
+    params: Mapping[str, str]
+    tags: Mapping[str, str]
+    now_ms: int
+
+
+class LoggedModelStore(Protocol):
+    """Models as they were logged."""
+
+    def add(self, new: NewLoggedModel) -> None:
+        """Add a model whose files have yet to come."""
+        ...
+
+    def get(self, model_id: str, *, with_deleted: bool = False) -> LoggedModel:
+        """The model. Raises NotFound."""
+        ...
+
+    def set_status(self, model_id: str, status: LoggedModelStatus, now_ms: int) -> None:
+        """Say whether the files have come. Raises NotFound."""
+        ...
+
+    def delete(self, model_id: str, now_ms: int) -> None:
+        """Put the model into the bin; repeating it changes nothing. Raises NotFound."""
+        ...
+
+    def put_tags(self, model_id: str, tags: Mapping[str, str]) -> None:
+        """Set tags, replacing values. Raises NotFound."""
+        ...
+
+    def delete_tag(self, model_id: str, key: str) -> bool:
+        """Remove a tag; whether there was one. Raises NotFound."""
+        ...
+
+    def add_params(self, model_id: str, params: Mapping[str, str]) -> None:
+        """Add params. Raises NotFound; InvalidInput when one is there already."""
+        ...
+
+    def search(self, search: Search, experiment_ids: Sequence[str]) -> Page:
+        """`LoggedModel`s of these experiments; by default newest first."""
+        ...
+
+
+class RegisteredModelStore(Protocol):
+    """Registered models, their tags and aliases."""
+
+    def add(self, name: str, description: str | None, tags: Mapping[str, str], now_ms: int) -> None:
+        """Add a model. Raises AlreadyExists."""
+        ...
+
+    def get(self, name: str) -> RegisteredModel:
+        """The model with tags, aliases and the latest version of each stage. Raises NotFound."""
+        ...
+
+    def require(self, name: str) -> None:
+        """Raises NotFound: there is no such model."""
+        ...
+
+    def rename(self, name: str, new_name: str, now_ms: int) -> None:
+        """Give the model another name. Raises NotFound, AlreadyExists."""
+        ...
+
+    def describe(self, name: str, description: str | None, now_ms: int) -> None:
+        """Set or clear the description. Raises NotFound."""
+        ...
+
+    def delete(self, name: str) -> None:
+        """Remove the model with versions, tags and aliases. Raises NotFound."""
+        ...
+
+    def put_tag(self, name: str, key: str, value: str, now_ms: int) -> None:
+        """Set a tag, replacing its value. Raises NotFound."""
+        ...
+
+    def delete_tag(self, name: str, key: str, now_ms: int) -> None:
+        """Remove a tag if it is there. Raises NotFound."""
+        ...
+
+    def put_alias(self, name: str, alias: str, version: str) -> str | None:
+        """Point an alias to a version; the version it pointed to before. Raises NotFound: model or version."""
+        ...
+
+    def delete_alias(self, name: str, alias: str) -> str | None:
+        """Remove an alias if it is there; the version it pointed to. Raises NotFound: no such model."""
+        ...
+
+    def find_alias(self, name: str, alias: str) -> str | None:
+        """The version an alias points to. Raises NotFound: no such model."""
+        ...
+
+    def search(self, search: Search) -> Page:
+        """`RegisteredModel`s; by default by name. Prompts are left out unless the filter asks for them."""
+        ...
+
+
+class NewVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model version is made of. `storage_uri` is where the files lie when `source` is only a reference."""
+
+    name: str
+    source: str
+    storage_uri: str
+    run_id: str
+    run_link: str
+    description: str
+    model_id: str
+    user_id: str
+    tags: Mapping[str, str]
+    now_ms: int
+
+
+class VersionStore(Protocol):
+    """Versions of registered models."""
+
+    def add(self, new: NewVersion) -> str:
+        """Add a version and give its number: one more than the model ever had. Raises NotFound: no such model."""
+        ...
+
+    def get(self, name: str, version: str) -> ModelVersion:
+        """The version with tags and aliases. Raises NotFound, InvalidInput (version is no integer)."""
+        ...
+
+    def storage_uri(self, name: str, version: str) -> str:
+        """Where the files of the version lie. Raises NotFound."""
+        ...
+
+    def describe(self, name: str, version: str, description: str | None, now_ms: int) -> None:
+        """Set or clear the description. Raises NotFound."""
+        ...
+
+    def delete(self, name: str, version: str, now_ms: int) -> None:
+        """Remove the version with its aliases; its number is not used again. Raises NotFound."""
+        ...
+
+    def move_to_stage(self, name: str, version: str, stage: str, *, archive_others: bool, now_ms: int) -> None:
+        """Put the version into a stage; the others that are in it become Archived if asked. Raises NotFound."""
+        ...
+
+    def latest(self, name: str, stages: Sequence[str]) -> list[ModelVersion]:
+        """The highest version of each of these stages. Raises NotFound: no such model."""
+        ...
+
+    def highest(self, name: str) -> str | None:
+        """The highest version there is. Raises NotFound: no such model."""
+        ...
+
+    def put_tag(self, name: str, version: str, key: str, value: str) -> None:
+        """Set a tag, replacing its value. Raises NotFound."""
+        ...
+
+    def delete_tag(self, name: str, version: str, key: str) -> None:
+        """Remove a tag if it is there. Raises NotFound."""
+        ...
+
+    def search(self, search: Search) -> Page:
+        """`ModelVersion`s without aliases; by default last updated first."""
+        ...
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of a governed thing: who did what to which, and what it was and became."""
+
+    action: str
+    entity: str
+    principal: str
+    request_id: str
+    at_ms: int
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
+    workspace: str = "default"
+
+
+class EventStore(Protocol):
+    """The outbox: what happened, in order, written with what happened."""
+
+    def add(self, event: Event) -> None:
+        """Append an event."""
+        ...
+
+    def after(self, position: int, limit: int) -> list[tuple[int, Event]]:
+        """Events past a position, each with its own, oldest first."""
+        ...
+
+
+class Transaction(Protocol):
+    """The stores, as one operation may use them."""
+
+    @property
+    def experiments(self) -> ExperimentStore: ...
+    @property
+    def runs(self) -> RunStore: ...
+    @property
+    def metrics(self) -> MetricStore: ...
+    @property
+    def params(self) -> ParamStore: ...
+    @property
+    def tags(self) -> TagStore: ...
+    @property
+    def inputs(self) -> InputStore: ...
+    @property
+    def logged_models(self) -> LoggedModelStore: ...
+    @property
+    def models(self) -> RegisteredModelStore: ...
+    @property
+    def versions(self) -> VersionStore: ...
+    @property
+    def events(self) -> EventStore: ...
+
+
+Operation = Callable[[Transaction], T]
+
+
+class Storage(Protocol):
+    """Runs operations."""
+
+    def write(self, operation: Operation[T]) -> Future[T]:
+        """Queue an operation that changes things. The future is done after the commit.
+
+        Raises, through the future:
+            MlkeepException: what the operation raised; nothing of it was kept.
+            Unavailable: the storage could not commit; nothing of it was kept.
+        """
+        ...
+
+    async def write_async(self, operation: Operation[T]) -> T:
+        """`write` for an event loop: many waiting operations of one loop are answered in one go."""
+        ...
+
+    def read(self, operation: Operation[T]) -> T:
+        """Run an operation that changes nothing, in the calling thread, on one consistent state."""
+        ...
+
+    def check(self) -> None:
+        """Raises Unavailable: the storage cannot be read."""
+        ...
+
+    def close(self) -> None:
+        """Finish what is queued, then let go of everything. May be called twice."""
+        ...

@@ -1,0 +1,85 @@
+"""What went into runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+from sqlalchemy import select
+
+from mlkeep.core.entities import Dataset, DatasetInput, InputTag, LoggedModelInput, RunInputs
+from mlkeep.storage.sql.dialect import insert
+from mlkeep.storage.sql.schema import datasets, run_datasets, run_models, runs
+from mlkeep.storage.sql.session import Session, chunks
+
+CONTEXT_TAG = "mlflow.data.context"
+"""The input tag that says what a dataset was used for; filters call it `dataset.context`."""
+
+
+class SqlInputs:
+    """See `contract.InputStore`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(self, run: int, datasets: Sequence[DatasetInput], model_ids: Sequence[str]) -> None:
+        for given in datasets:
+            tags = {tag.key: tag.value for tag in given.tags}
+            self._session.execute(
+                insert(run_datasets)
+                .values(
+                    run_id=run,
+                    dataset_id=self._dataset(run, given.dataset),
+                    context=tags.get(CONTEXT_TAG),
+                    tags=msgspec.json.encode(tags).decode(),
+                )
+                .on_conflict_do_nothing()
+            )
+        for model_id in model_ids:
+            self._session.execute(
+                insert(run_models).values(run_id=run, is_output=0, model_id=model_id, step=0).on_conflict_do_nothing()
+            )
+
+    def of_runs(self, run_keys: Iterable[int]) -> dict[int, RunInputs]:
+        """What went into runs, by run."""
+        found: dict[int, RunInputs] = {run: RunInputs([], []) for run in run_keys}
+        for part in chunks(list(found)):
+            for run, tags, *fields in self._session.execute(
+                select(
+                    run_datasets.c.run_id,
+                    run_datasets.c.tags,
+                    datasets.c.name,
+                    datasets.c.digest,
+                    datasets.c.source_type,
+                    datasets.c.source,
+                    datasets.c.schema,
+                    datasets.c.profile,
+                )
+                .join_from(run_datasets, datasets, datasets.c.id == run_datasets.c.dataset_id)
+                .where(run_datasets.c.run_id.in_(part))
+                .order_by(run_datasets.c.run_id, run_datasets.c.dataset_id)
+            ):
+                labels = msgspec.json.decode(tags, type=dict[str, str])
+                found[run].dataset_inputs.append(
+                    DatasetInput(Dataset(*fields), [InputTag(key, value) for key, value in labels.items()])
+                )
+            for run, model_id in self._session.execute(
+                select(run_models.c.run_id, run_models.c.model_id).where(
+                    run_models.c.run_id.in_(part), run_models.c.is_output == 0
+                )
+            ):
+                found[run].model_inputs.append(LoggedModelInput(model_id))
+        return found
+
+    def _dataset(self, run: int, dataset: Dataset) -> int:
+        experiment = select(runs.c.experiment_id).where(runs.c.id == run).scalar_subquery()
+        same = (datasets.c.name == dataset.name, datasets.c.digest == dataset.digest)
+        find = select(datasets.c.id).where(datasets.c.experiment_id == experiment, *same)
+        known = self._session.execute(find).scalar_one_or_none()
+        if known is None:
+            known = self._session.execute(
+                datasets.insert()
+                .values(experiment_id=experiment, **msgspec.structs.asdict(dataset))
+                .returning(datasets.c.id)
+            ).scalar_one()
+        return int(known)

@@ -1,0 +1,291 @@
+"""The tables. `migrations/` builds them; a test holds the two together.
+
+Ids that users see are texts; inside, rows refer to each other by integers. Keys of metrics, params and tags of runs are
+written once, in `keys`. A metric value of NULL means NaN, which SQL databases compare in different ways or not at all.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+RowId = BigInteger().with_variant(Integer(), "sqlite")
+"""SQLite numbers rows itself only in columns of type INTEGER."""
+
+VALUE_PREFIX = 200
+"""Characters of a param or tag value that its index holds; longer values are compared in full after the index."""
+
+ACTIVE, DELETED = 0, 1
+"""Values of `lifecycle` columns."""
+
+
+def _workspace() -> Column[str]:
+    return Column("workspace", Text, nullable=False, server_default=text("'default'"))
+
+
+experiments = Table(
+    "experiments",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    _workspace(),
+    Column("name", Text, nullable=False),
+    Column("artifact_location", Text, nullable=False),
+    Column("lifecycle", SmallInteger, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("updated_ms", BigInteger, nullable=False),
+    UniqueConstraint("workspace", "name"),
+    sqlite_autoincrement=True,
+)
+
+experiment_tags = Table(
+    "experiment_tags",
+    metadata,
+    Column("experiment_id", ForeignKey(experiments.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("name", Text, nullable=False, unique=True),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("run_id", Text, nullable=False, unique=True),
+    Column("experiment_id", ForeignKey(experiments.c.id), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("user_id", Text, nullable=False),
+    Column("status", SmallInteger, nullable=False),
+    Column("start_ms", BigInteger, nullable=False),
+    Column("end_ms", BigInteger),
+    Column("lifecycle", SmallInteger, nullable=False),
+    Column("deleted_ms", BigInteger),
+    Column("artifact_uri", Text, nullable=False),
+)
+Index("ix_runs_newest", runs.c.experiment_id, runs.c.lifecycle, runs.c.start_ms.desc(), runs.c.run_id)
+
+metric_tail = Table(
+    "metric_tail",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("run_id", ForeignKey(runs.c.id, ondelete="CASCADE"), nullable=False),
+    Column("key_id", ForeignKey(keys.c.id), nullable=False),
+    Column("step", BigInteger, nullable=False),
+    Column("timestamp_ms", BigInteger, nullable=False),
+    Column("value", Double),
+    Column("model_id", BigInteger),
+    Column("dataset_name", Text),
+    Column("dataset_digest", Text),
+)
+Index("ix_metric_tail_series", metric_tail.c.run_id, metric_tail.c.key_id)
+Index(
+    "ix_metric_tail_model",
+    metric_tail.c.model_id,
+    sqlite_where=metric_tail.c.model_id.is_not(None),
+    postgresql_where=metric_tail.c.model_id.is_not(None),
+)
+
+latest_metrics = Table(
+    "latest_metrics",
+    metadata,
+    Column("run_id", ForeignKey(runs.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("key_id", ForeignKey(keys.c.id), primary_key=True),
+    Column("step", BigInteger, nullable=False),
+    Column("timestamp_ms", BigInteger, nullable=False),
+    Column("value", Double),
+    sqlite_with_rowid=False,
+)
+Index("ix_latest_metrics_value", latest_metrics.c.key_id, latest_metrics.c.value, latest_metrics.c.run_id)
+
+
+def _texts_of_runs(name: str) -> Table:
+    table = Table(
+        name,
+        metadata,
+        Column("run_id", ForeignKey(runs.c.id, ondelete="CASCADE"), primary_key=True),
+        Column("key_id", ForeignKey(keys.c.id), primary_key=True),
+        Column("value", Text, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    Index(f"ix_{name}_value", table.c.key_id, func.substr(table.c.value, 1, text(str(VALUE_PREFIX))))
+    return table
+
+
+params = _texts_of_runs("params")
+run_tags = _texts_of_runs("run_tags")
+
+datasets = Table(
+    "datasets",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("experiment_id", ForeignKey(experiments.c.id, ondelete="CASCADE"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("source_type", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("schema", Text),
+    Column("profile", Text),
+    UniqueConstraint("experiment_id", "name", "digest"),
+)
+
+run_datasets = Table(
+    "run_datasets",
+    metadata,
+    Column("run_id", ForeignKey(runs.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("dataset_id", ForeignKey(datasets.c.id), primary_key=True),
+    Column("context", Text),
+    Column("tags", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+run_models = Table(
+    "run_models",
+    metadata,
+    Column("run_id", ForeignKey(runs.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("is_output", SmallInteger, primary_key=True),
+    Column("model_id", Text, primary_key=True),
+    Column("step", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+logged_models = Table(
+    "logged_models",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("model_id", Text, nullable=False, unique=True),
+    Column("experiment_id", ForeignKey(experiments.c.id), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("model_type", Text, nullable=False),
+    Column("source_run_id", Text, nullable=False),
+    Column("artifact_uri", Text, nullable=False),
+    Column("status", SmallInteger, nullable=False),
+    Column("status_message", Text, nullable=False),
+    Column("lifecycle", SmallInteger, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("updated_ms", BigInteger, nullable=False),
+)
+Index(
+    "ix_logged_models_newest",
+    logged_models.c.experiment_id,
+    logged_models.c.lifecycle,
+    logged_models.c.created_ms.desc(),
+    logged_models.c.model_id,
+)
+
+
+def _texts_of_logged_models(name: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("model_id", ForeignKey(logged_models.c.id, ondelete="CASCADE"), primary_key=True),
+        Column("key", Text, primary_key=True),
+        Column("value", Text, nullable=False),
+        sqlite_with_rowid=False,
+    )
+
+
+logged_model_params = _texts_of_logged_models("logged_model_params")
+logged_model_tags = _texts_of_logged_models("logged_model_tags")
+
+registered_models = Table(
+    "registered_models",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    _workspace(),
+    Column("name", Text, nullable=False),
+    Column("description", Text),
+    Column("last_version", BigInteger, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("updated_ms", BigInteger, nullable=False),
+    UniqueConstraint("workspace", "name"),
+)
+
+registered_model_tags = Table(
+    "registered_model_tags",
+    metadata,
+    Column("model_id", ForeignKey(registered_models.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+model_versions = Table(
+    "model_versions",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("model_id", ForeignKey(registered_models.c.id, ondelete="CASCADE"), nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("description", Text),
+    Column("source", Text, nullable=False),
+    Column("storage_uri", Text, nullable=False),
+    Column("run_id", Text, nullable=False),
+    Column("run_link", Text, nullable=False),
+    Column("logged_model_id", Text, nullable=False),
+    Column("user_id", Text, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("updated_ms", BigInteger, nullable=False),
+    UniqueConstraint("model_id", "version"),
+)
+Index("ix_model_versions_run_id", model_versions.c.run_id)
+
+model_version_tags = Table(
+    "model_version_tags",
+    metadata,
+    Column("version_id", ForeignKey(model_versions.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+aliases = Table(
+    "aliases",
+    metadata,
+    Column("model_id", ForeignKey(registered_models.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("alias", Text, primary_key=True),
+    Column("version_id", ForeignKey(model_versions.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    sqlite_with_rowid=False,
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    _workspace(),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("principal", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("entity", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("before", Text),
+    Column("after", Text),
+    sqlite_autoincrement=True,
+)

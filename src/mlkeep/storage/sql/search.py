@@ -1,0 +1,260 @@
+"""The filter language and its orders as SQL, with pages that go on after the last row seen.
+
+A page token holds the sort values of the last row. Going on is a comparison with them, so rows that come or go meanwhile
+neither repeat nor hide others.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, assert_never
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, FromClause, Select
+
+from mlkeep.core.errors import InvalidInput
+from mlkeep.core.filters.ast import And, Comparison, Entity, Field, IsNull, Node, Not, Op, Or, OrderTerm
+from mlkeep.storage.contract import Search
+from mlkeep.storage.sql import dialect, schema
+
+
+class Children(msgspec.Struct, frozen=True):
+    """A table that holds, for each owner, values by key.
+
+    `key` turns the name of a key into a condition on the table, None when no row can have it. `indexed` says that the
+    value index holds only the first `schema.VALUE_PREFIX` characters.
+    """
+
+    table: FromClause
+    owner: str
+    key: Callable[[FromClause, str], ColumnElement[bool] | None]
+    indexed: bool = False
+
+
+class Searchable(msgspec.Struct, frozen=True):
+    """A kind of thing that can be searched: its key, the columns of its attributes, its child tables.
+
+    `nullable` are attributes that may have no value. `tie` ends every order, so that no two rows are equal in it.
+    """
+
+    id: ColumnElement[Any]
+    attributes: Mapping[str, ColumnElement[Any]]
+    children: Mapping[Entity, Children]
+    default: tuple[tuple[str, bool], ...]
+    tie: tuple[tuple[str, bool], ...]
+    nullable: frozenset[str] = frozenset()
+    datasets: Callable[[Comparison], ColumnElement[bool]] | None = None
+
+
+# Conditions
+
+
+def condition(node: Node, of: Searchable) -> ColumnElement[bool]:
+    """The rows that `node` is true of."""
+    match node:
+        case And(children):
+            return sa.and_(*(condition(child, of) for child in children))
+        case Or(children):
+            return sa.or_(*(condition(child, of) for child in children))
+        case Not(child):
+            return sa.func.coalesce(condition(child, of), sa.false()) == sa.false()
+        case IsNull(field, negated):
+            return _is_null(field, of, negated=negated)
+        case Comparison():
+            return _comparison(node, of)
+        case _:
+            assert_never(node)
+
+
+def _comparison(node: Comparison, of: Searchable) -> ColumnElement[bool]:
+    if node.field.entity is Entity.ATTRIBUTE:
+        return compare(of.attributes[node.field.key], node.op, node.value)
+    if node.field.entity is Entity.DATASET and of.datasets is not None:
+        return of.datasets(node)
+    children = of.children[node.field.entity]
+    rows = _rows_of(children, node.field.key)
+    if rows is None:
+        return sa.false()
+    value = children.table.c.value
+    test = compare(value, node.op, node.value)
+    if node.field.entity is Entity.METRIC and node.op is Op.NE:
+        test = sa.or_(value.is_(None), test)  # NaN differs from every number
+    if children.indexed and node.op is Op.EQ and isinstance(node.value, str):
+        start = node.value[: schema.VALUE_PREFIX]
+        test = sa.and_(sa.func.substr(value, 1, sa.text(str(schema.VALUE_PREFIX))) == start, test)
+    return of.id.in_(rows.where(test))
+
+
+def _is_null(field: Field, of: Searchable, *, negated: bool) -> ColumnElement[bool]:
+    if field.entity is Entity.ATTRIBUTE:
+        column = of.attributes[field.key]
+        return column.is_not(None) if negated else column.is_(None)
+    rows = _rows_of(of.children[field.entity], field.key)
+    if rows is None:
+        return sa.true() if not negated else sa.false()
+    return of.id.in_(rows) if negated else of.id.not_in(rows)
+
+
+def _rows_of(children: Children, key: str) -> Select[Any] | None:
+    has_key = children.key(children.table, key)
+    return None if has_key is None else sa.select(children.table.c[children.owner]).where(has_key)
+
+
+def compare(column: ColumnElement[Any], op: Op, value: Any) -> ColumnElement[bool]:
+    """`column op value`, where the value fits the operator."""
+    test: ColumnElement[bool]
+    match op:
+        case Op.EQ:
+            test = column == value
+        case Op.NE:
+            test = column != value
+        case Op.LT:
+            test = column < value
+        case Op.LE:
+            test = column <= value
+        case Op.GT:
+            test = column > value
+        case Op.GE:
+            test = column >= value
+        case Op.LIKE:
+            test = dialect.like(column, value)
+        case Op.ILIKE:
+            test = dialect.ilike(column, value)
+        case Op.IN:
+            test = column.in_(value)
+        case Op.NOT_IN:
+            test = column.not_in(value)
+        case _:
+            assert_never(op)
+    return test
+
+
+# Orders
+
+
+class _Sort(msgspec.Struct, frozen=True):
+    """One column of an order. Where it may be NULL, a rank column before it decides about the NULLs."""
+
+    column: ColumnElement[Any]
+    descending: bool
+
+
+class Order:
+    """An order of a search: what to join, what to sort by, how to go on after a row."""
+
+    def __init__(self, terms: Sequence[OrderTerm], of: Searchable, source: FromClause) -> None:
+        self.source = source
+        self._sorts: list[_Sort] = []
+        seen: set[Field] = set()
+        for term in terms:
+            if term.field not in seen:
+                seen.add(term.field)
+                self._add_term(term, of)
+        sorted_by = {field.key for field in seen if field.entity is Entity.ATTRIBUTE}
+        for name, descending in of.default if not terms else of.tie:
+            if name not in sorted_by:
+                self._add_attribute(name, descending, of)
+        self._digest = hashlib.sha256(repr([repr(term) for term in terms]).encode()).hexdigest()[:8]
+
+    def _add_term(self, term: OrderTerm, of: Searchable) -> None:
+        if term.field.entity is Entity.ATTRIBUTE:
+            self._add_attribute(term.field.key, term.descending, of)
+            return
+        children = of.children[term.field.entity]
+        rows = children.table.alias()
+        has_key = children.key(rows, term.field.key)
+        if has_key is None:  # nothing was ever logged under this key: all rows are equal in it
+            return
+        self.source = self.source.outerjoin(rows, sa.and_(rows.c[children.owner] == of.id, has_key))
+        value = rows.c.value
+        rank = sa.case((rows.c[children.owner].is_(None), 2), (value.is_(None), 1), else_=0)
+        self._sorts += [_Sort(rank, False), _Sort(value, term.descending)]
+
+    def _add_attribute(self, name: str, descending: bool, of: Searchable) -> None:
+        column = of.attributes[name]
+        if name in of.nullable:
+            self._sorts.append(_Sort(sa.case((column.is_(None), 1), else_=0), False))
+        self._sorts.append(_Sort(column, descending))
+
+    @property
+    def columns(self) -> list[ColumnElement[Any]]:
+        """The sort values, to be selected beside each row."""
+        return [sort.column.label(f"sort_{i}") for i, sort in enumerate(self._sorts)]
+
+    @property
+    def clauses(self) -> list[ColumnElement[Any]]:
+        """What to put into ORDER BY."""
+        return [sort.column.desc() if sort.descending else sort.column.asc() for sort in self._sorts]
+
+    def token(self, row: Sequence[Any]) -> str:
+        """The token to go on after the row with these sort values."""
+        text = json.dumps([self._digest, *row], separators=(",", ":"))
+        return base64.urlsafe_b64encode(text.encode()).decode()
+
+    def after(self, token: str) -> ColumnElement[bool]:
+        """The rows after the one a token was made of. Raises InvalidInput: the token is not of this search."""
+        values = self._values(token)
+        alternatives: list[ColumnElement[bool]] = []
+        equal: list[ColumnElement[bool]] = []
+        for sort, value in zip(self._sorts, values, strict=True):
+            if value is not None:
+                beyond = sort.column < value if sort.descending else sort.column > value
+                alternatives.append(sa.and_(*equal, beyond))
+            equal.append(sort.column.is_(None) if value is None else sort.column == value)
+        return sa.or_(*alternatives)
+
+    def _values(self, token: str) -> list[Any]:
+        values: list[Any]
+        try:
+            digest, *values = json.loads(base64.urlsafe_b64decode(token.encode()))
+        except (ValueError, TypeError, binascii.Error, UnicodeError):
+            raise InvalidInput(
+                f"Invalid value '{token[:100]}' for parameter 'page_token' supplied: it must be a token from a page "
+                "before, unchanged."
+            ) from None
+        if digest != self._digest or len(values) != len(self._sorts):
+            raise InvalidInput(
+                "The page token belongs to a search with another order_by: repeat the request that gave it, or begin "
+                "again without a token."
+            )
+        return values
+
+
+class Found(msgspec.Struct, frozen=True):
+    """Rows of one page, and the token of the next."""
+
+    rows: list[Any]
+    token: str | None
+
+
+def page_of(
+    connection: sa.Connection,
+    of: Searchable,
+    columns: Sequence[ColumnElement[Any]],
+    source: FromClause,
+    conditions: Sequence[ColumnElement[bool]],
+    search: Search,
+) -> Found:
+    """Run a search. One row more than asked for is read, to know whether there is a further page."""
+    order = Order(search.order, of, source)
+    tests = list(conditions)
+    if search.where is not None:
+        tests.append(condition(search.where, of))
+    if search.token:
+        tests.append(order.after(search.token))
+    statement = (
+        sa.select(*columns, *order.columns)
+        .select_from(order.source)
+        .where(*tests)
+        .order_by(*order.clauses)
+        .limit(search.limit + 1)
+    )
+    rows = list(connection.execute(statement))
+    if len(rows) <= search.limit:
+        return Found(rows, None)
+    return Found(rows[: search.limit], order.token(rows[search.limit - 1][len(columns) :]))
