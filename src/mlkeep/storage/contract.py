@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 
 class Search(msgspec.Struct, frozen=True, kw_only=True):
-    """What to look for. `limit` is the size of a page; `token` is what the page before gave."""
+    """What to look for. `order` leaves no two rows equal; `limit` is the size of a page; `token` is what the last one gave."""
 
     where: Node | None = None
     order: tuple[OrderTerm, ...] = ()
@@ -102,7 +102,7 @@ class ExperimentStore(Protocol):
         ...
 
     def search(self, search: Search, view: ViewType) -> Page:
-        """Experiments; by default newest first."""
+        """Experiments."""
         ...
 
 
@@ -155,7 +155,7 @@ class RunStore(Protocol):
         ...
 
     def search(self, search: Search, experiment_ids: Sequence[str], view: ViewType) -> Page:
-        """`FoundRun`s of these experiments; by default latest start first. Unknown experiments have no runs."""
+        """`FoundRun`s of these experiments. Unknown experiments have no runs."""
         ...
 
 
@@ -252,7 +252,7 @@ class LoggedModelStore(Protocol):
         ...
 
     def search(self, search: Search, experiment_ids: Sequence[str]) -> Page:
-        """`LoggedModel`s of these experiments; by default newest first."""
+        """`LoggedModel`s of these experiments."""
         ...
 
 
@@ -304,7 +304,7 @@ class RegisteredModelStore(Protocol):
         ...
 
     def search(self, search: Search) -> Page:
-        """`RegisteredModel`s; by default by name. Prompts are left out unless the filter asks for them."""
+        """`RegisteredModel`s."""
         ...
 
 
@@ -367,7 +367,7 @@ class VersionStore(Protocol):
         ...
 
     def search(self, search: Search) -> Page:
-        """`ModelVersion`s without aliases; by default last updated first."""
+        """`ModelVersion`s without aliases."""
         ...
 
 

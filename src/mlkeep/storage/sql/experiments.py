@@ -25,15 +25,14 @@ _SEARCHABLE = Searchable(
     id=experiments.c.id,
     attributes={
         "name": experiments.c.name,
-        "experiment_id": experiments.c.id,
+        "experiment_id": sa.cast(experiments.c.id, sa.Text),
         "creation_time": experiments.c.created_ms,
         "last_update_time": experiments.c.updated_ms,
     },
     children={
         Entity.TAG: Children(experiment_tags, "experiment_id", lambda table, key: table.c.key == key),
     },
-    default=(("creation_time", True), ("experiment_id", False)),
-    tie=(("experiment_id", True),),
+    sorts={"experiment_id": experiments.c.id},
 )
 
 

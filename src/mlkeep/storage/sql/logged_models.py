@@ -217,7 +217,7 @@ def _searchable(session: Session) -> Searchable:
             "name": columns.name,
             "model_id": columns.model_id,
             "model_type": columns.model_type,
-            "status": columns.status,
+            "status": sa.case({status.value: status.name for status in LoggedModelStatus}, value=columns.status),
             "source_run_id": columns.source_run_id,
             "experiment_id": sa.cast(columns.experiment_id, sa.Text),
             "lifecycle_stage": sa.case({ACTIVE: "active", DELETED: "deleted"}, value=columns.lifecycle),
@@ -231,6 +231,4 @@ def _searchable(session: Session) -> Searchable:
             Entity.PARAM: Children(logged_model_params, "model_id", has_key),
             Entity.TAG: Children(logged_model_tags, "model_id", has_key),
         },
-        default=(("creation_timestamp", True), ("model_id", False)),
-        tie=(("model_id", False),),
     )

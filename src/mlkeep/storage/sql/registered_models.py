@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy import select
 
 from mlkeep.core.entities import RegisteredModel
 from mlkeep.core.errors import AlreadyExists, NotFound
-from mlkeep.core.filters.ast import And, Comparison, Entity, Node, Op, all_of
+from mlkeep.core.filters.ast import Entity
 from mlkeep.storage.contract import Page, Search
 from mlkeep.storage.sql.dialect import insert
 from mlkeep.storage.sql.schema import aliases, model_versions, registered_model_tags, registered_models
@@ -18,19 +17,13 @@ from mlkeep.storage.sql.search import Children, Searchable, page_of
 from mlkeep.storage.sql.session import AnyRow, Session, chunks
 from mlkeep.storage.sql.versions import SqlVersions
 
-PROMPT_TAG = "mlflow.prompt.is_prompt"
-"""Marks what MLflow keeps in the registry beside models; searches leave it out unless they ask for it."""
-
 _SEARCHABLE = Searchable(
     id=registered_models.c.id,
     attributes={
         "name": registered_models.c.name,
-        "timestamp": registered_models.c.updated_ms,
         "last_updated_timestamp": registered_models.c.updated_ms,
     },
     children={Entity.TAG: Children(registered_model_tags, "model_id", lambda table, key: table.c.key == key)},
-    default=(("name", False),),
-    tie=(("name", False),),
 )
 
 
@@ -115,20 +108,7 @@ class SqlRegisteredModels:
         return None if number is None else str(number)
 
     def search(self, search: Search) -> Page:
-        wants_prompts, where = split_prompt_clauses(search.where)
-        is_prompt = registered_models.c.id.in_(
-            select(registered_model_tags.c.model_id).where(
-                registered_model_tags.c.key == PROMPT_TAG, sa.func.lower(registered_model_tags.c.value) == "true"
-            )
-        )
-        found = page_of(
-            self._session.connection,
-            _SEARCHABLE,
-            list(registered_models.c),
-            registered_models,
-            [is_prompt if wants_prompts else sa.not_(is_prompt)],
-            Search(where=where, order=search.order, limit=search.limit, token=search.token),
-        )
+        found = page_of(self._session.connection, _SEARCHABLE, list(registered_models.c), registered_models, [], search)
         return Page(self._entities(found.rows), found.token)
 
     def _row(self, name: str) -> AnyRow:
@@ -171,19 +151,3 @@ class SqlRegisteredModels:
             )
             for row in rows
         ]
-
-
-def split_prompt_clauses(where: Node | None) -> tuple[bool, Node | None]:
-    """Whether a filter asks for prompts, and the filter without its clauses about them.
-
-    MLflow's client adds the clause "is no prompt" to every search, and means models without the tag too.
-    """
-    wants_prompts = False
-    rest: list[Node] = []
-    for clause in where.children if isinstance(where, And) else [] if where is None else [where]:
-        if isinstance(clause, Comparison) and clause.field.entity is Entity.TAG and clause.field.key == PROMPT_TAG:
-            asked = str(clause.value).lower() == "true"
-            wants_prompts = asked if clause.op in {Op.EQ, Op.LIKE, Op.ILIKE} else not asked
-        else:
-            rest.append(clause)
-    return wants_prompts, all_of(rest) if rest else None

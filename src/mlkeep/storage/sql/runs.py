@@ -221,8 +221,6 @@ def _searchable(session: Session) -> Searchable:
             Entity.PARAM: Children(params, "run_id", has_key, indexed=True),
             Entity.TAG: Children(run_tags, "run_id", has_key, indexed=True),
         },
-        default=(("start_time", True), ("run_id", False)),
-        tie=(("start_time", True), ("run_id", False)),
         nullable=frozenset({"end_time"}),
         datasets=_uses_dataset,
     )

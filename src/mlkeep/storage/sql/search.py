@@ -39,14 +39,14 @@ class Children(msgspec.Struct, frozen=True):
 class Searchable(msgspec.Struct, frozen=True):
     """A kind of thing that can be searched: its key, the columns of its attributes, its child tables.
 
-    `nullable` are attributes that may have no value. `tie` ends every order, so that no two rows are equal in it.
+    `sorts` are columns to sort by where they differ from the one compared with; `nullable` are attributes that may have
+    no value.
     """
 
     id: ColumnElement[Any]
     attributes: Mapping[str, ColumnElement[Any]]
     children: Mapping[Entity, Children]
-    default: tuple[tuple[str, bool], ...]
-    tie: tuple[tuple[str, bool], ...]
+    sorts: Mapping[str, ColumnElement[Any]] = {}
     nullable: frozenset[str] = frozenset()
     datasets: Callable[[Comparison], ColumnElement[bool]] | None = None
 
@@ -150,15 +150,8 @@ class Order:
     def __init__(self, terms: Sequence[OrderTerm], of: Searchable, source: FromClause) -> None:
         self.source = source
         self._sorts: list[_Sort] = []
-        seen: set[Field] = set()
         for term in terms:
-            if term.field not in seen:
-                seen.add(term.field)
-                self._add_term(term, of)
-        sorted_by = {field.key for field in seen if field.entity is Entity.ATTRIBUTE}
-        for name, descending in of.default if not terms else of.tie:
-            if name not in sorted_by:
-                self._add_attribute(name, descending, of)
+            self._add_term(term, of)
         self._digest = hashlib.sha256(repr([repr(term) for term in terms]).encode()).hexdigest()[:8]
 
     def _add_term(self, term: OrderTerm, of: Searchable) -> None:
@@ -176,7 +169,7 @@ class Order:
         self._sorts += [_Sort(rank, False), _Sort(value, term.descending)]
 
     def _add_attribute(self, name: str, descending: bool, of: Searchable) -> None:
-        column = of.attributes[name]
+        column = of.sorts.get(name, of.attributes[name])
         if name in of.nullable:
             self._sorts.append(_Sort(sa.case((column.is_(None), 1), else_=0), False))
         self._sorts.append(_Sort(column, descending))

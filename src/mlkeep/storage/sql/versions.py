@@ -31,8 +31,6 @@ _SEARCHABLE = Searchable(
         "last_updated_timestamp": model_versions.c.updated_ms,
     },
     children={Entity.TAG: Children(model_version_tags, "version_id", lambda table, key: table.c.key == key)},
-    default=(("last_updated_timestamp", True), ("name", False), ("version_number", True)),
-    tie=(("name", False), ("version_number", True)),
 )
 
 

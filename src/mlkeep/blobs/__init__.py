@@ -1,0 +1,1 @@
+"""Where the bytes of artifacts lie: folders, object stores, or behind a server."""

@@ -1,0 +1,1 @@
+"""A server's use-cases over HTTP, derived from the endpoint table."""

@@ -1,0 +1,1 @@
+"""What can be done with mlkeep: one function a use-case, each a function of one transaction."""

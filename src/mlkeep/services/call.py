@@ -1,0 +1,56 @@
+"""What a use-case is given besides its request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from mlkeep.storage.contract import Event, Transaction
+from mlkeep.wire.endpoint import AuditTag
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who asks, and under which request id it can be found in the logs."""
+
+    principal: str = ""
+    request_id: str = ""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What use-cases know of the installation. New experiments keep their artifacts below `artifact_root`."""
+
+    artifact_root: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One execution of a use-case, inside one transaction."""
+
+    tx: Transaction
+    caller: Caller
+    settings: Settings
+    now_ms: int
+
+    def record(
+        self,
+        action: AuditTag,
+        entity: str,
+        *,
+        before: Mapping[str, Any] | None = None,
+        after: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write an event into the outbox, in the transaction of the change it tells of."""
+        self.tx.events.add(
+            Event(
+                action=action.value,
+                entity=entity,
+                principal=self.caller.principal,
+                request_id=self.caller.request_id,
+                at_ms=self.now_ms,
+                before=before,
+                after=after,
+            )
+        )

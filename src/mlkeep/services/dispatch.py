@@ -1,0 +1,88 @@
+"""From a request to its use-case: the one way in, for the server and for the SDK alike."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from mlkeep.core.clock import now_ms
+from mlkeep.core.errors import NotOffered
+from mlkeep.services import experiments, logged_models, metrics, registered_models, runs, versions
+from mlkeep.services.artifacts import OpenStore, listing
+from mlkeep.services.call import Call, Caller, Settings
+from mlkeep.storage.contract import Storage, Transaction
+from mlkeep.wire.artifacts import ListArtifacts, ListLoggedModelArtifacts
+from mlkeep.wire.logged_models import GetLoggedModel
+from mlkeep.wire.message import Message, Request
+from mlkeep.wire.runs import GetRun
+
+UseCase = Callable[[Call, Any], Message]
+
+_MODULES = (experiments, runs, metrics, logged_models, registered_models, versions)
+
+READS: dict[type[Request], UseCase] = {kind: case for module in _MODULES for kind, case in module.READS.items()}
+WRITES: dict[type[Request], UseCase] = {kind: case for module in _MODULES for kind, case in module.WRITES.items()}
+
+READERS = 4
+"""Threads that run reads for an event loop."""
+
+NOBODY = Caller()
+
+
+class Dispatcher:
+    """Runs requests on a storage and on the artifacts it points to."""
+
+    def __init__(self, storage: Storage, settings: Settings, open_store: OpenStore) -> None:
+        self.storage = storage
+        self._settings = settings
+        self._open_store = open_store
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="mlkeep-reader")
+
+    def call(self, request: Request, caller: Caller = NOBODY) -> Message:
+        """The answer to a request. Raises MlkeepException."""
+        if (case := WRITES.get(type(request))) is not None:
+            return self.storage.write(self._operation(case, request, caller)).result()
+        if (case := READS.get(type(request))) is not None:
+            return self.storage.read(self._operation(case, request, caller))
+        return self._list_artifacts(request, caller)
+
+    async def call_async(self, request: Request, caller: Caller = NOBODY) -> Message:
+        """The answer to a request, for an event loop. Raises MlkeepException."""
+        if (case := WRITES.get(type(request))) is not None:
+            return await self.storage.write_async(self._operation(case, request, caller))
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self.call, request, caller)
+
+    async def check(self) -> None:
+        """Raises Unavailable: the storage cannot be read."""
+        await asyncio.get_running_loop().run_in_executor(self._readers, self.storage.check)
+
+    def close(self) -> None:
+        """Finish what is under way, then close the storage."""
+        self._readers.shutdown(wait=True)
+        self.storage.close()
+
+    def _operation(self, case: UseCase, request: Request, caller: Caller) -> Callable[[Transaction], Message]:
+        def operation(tx: Transaction) -> Message:
+            return case(Call(tx, caller, self._settings, now_ms()), request)
+
+        return operation
+
+    def _list_artifacts(self, request: Request, caller: Caller) -> Message:
+        """Listings look the place up in a transaction and read it outside: storage must not wait for artifacts."""
+        match request:
+            case ListArtifacts():
+                root = self.artifact_root(request.run_id, caller)
+                return listing(root, request.path, self._open_store)
+            case ListLoggedModelArtifacts():
+                answer: Any = self.call(GetLoggedModel(model_id=request.model_id), caller)
+                return listing(answer.model.info.artifact_uri, request.artifact_directory_path, self._open_store)
+            case _:
+                raise NotOffered(f"No use-case answers a {type(request).__name__}.")
+
+    def artifact_root(self, run_id: str, caller: Caller = NOBODY) -> str:
+        """Where the artifacts of a run lie. Raises NotFound."""
+        answer: Any = self.call(GetRun(run_id=run_id), caller)
+        uri: str = answer.run.info.artifact_uri
+        return uri

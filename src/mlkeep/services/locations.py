@@ -1,0 +1,69 @@
+"""Where artifacts go, and which places may be named."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from mlkeep.core import limits
+from mlkeep.core.errors import InvalidInput
+from mlkeep.core.names import check_length, invalid
+
+_SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:")
+
+
+def below(root: str, *parts: str) -> str:
+    """The place `parts` below `root`, which may end with a slash or not."""
+    return "/".join((root.rstrip("/"), *parts))
+
+
+def checked_location(location: str) -> str:
+    """An artifact location given for an experiment; a local path becomes absolute.
+
+    Raises:
+        InvalidInput: too long, a `runs:` URI, a fragment, or `..` in its query.
+    """
+    check_length(location, "artifact_location", limits.MAX_ARTIFACT_LOCATION_LENGTH)
+    if not _SCHEME.match(location):
+        return str(Path(location).absolute())
+    parts = urlsplit(location)
+    if parts.scheme.lower() == "runs":
+        raise invalid("artifact_location", location, "an experiment cannot keep artifacts inside a run.")
+    if parts.fragment or "#" in location or ";" in parts.path:
+        raise invalid("artifact_location", location, "it must not have a fragment or parameters.")
+    if ".." in parts.query:
+        raise invalid("artifact_location", location, "its query must not contain '..'.")
+    return location
+
+
+def has_parent_segments(uri: str) -> bool:
+    """Whether `..` stands in a path, plain or percent-encoded any number of times."""
+    for _ in range(10):
+        decoded = unquote(uri)
+        if decoded == uri:
+            break
+        uri = decoded
+    return ".." in re.split(r"[/\\]", uri.partition("?")[0])
+
+
+def is_local(uri: str) -> bool:
+    """Whether a URI names a place in a file system: a path, or a `file:` URI."""
+    return not _SCHEME.match(uri) or uri.lower().startswith("file:")
+
+
+def local_path(uri: str) -> str:
+    """The path a local URI names. Raises InvalidInput: it is on another host."""
+    if not uri.lower().startswith("file:"):
+        return uri
+    parts = urlsplit(uri)
+    if parts.netloc not in ("", "localhost"):
+        raise InvalidInput(f"Invalid file URI '{uri}': it names another host; use file:///path.")
+    return unquote(parts.path)
+
+
+def is_inside(uri: str, root: str) -> bool:
+    """Whether `uri` is `root` or lies below it. Two local places are compared as paths."""
+    if is_local(uri) and is_local(root):
+        return Path(local_path(uri)).is_relative_to(Path(local_path(root)))
+    return uri == root or uri.startswith(root.rstrip("/") + "/")
