@@ -1,1 +1,156 @@
-"""mlkeep keeps runs, models and deployments."""
+"""mlkeep keeps runs, models and deployments.
+
+Names load when they are first used: importing mlkeep costs little, and a program pays only for what it uses.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from mlkeep.version import __version__
+
+if TYPE_CHECKING:
+    from mlkeep import artifacts, entities, exceptions, models, pyfunc, sklearn, tracking, types
+    from mlkeep.core.errors import MlkeepException
+    from mlkeep.core.errors import MlkeepException as MlflowException
+    from mlkeep.sdk.client import MlkeepClient
+    from mlkeep.sdk.client import MlkeepClient as MlflowClient
+    from mlkeep.sdk.config import (
+        get_registry_uri,
+        get_tracking_uri,
+        is_tracking_uri_set,
+        set_registry_uri,
+        set_tracking_uri,
+    )
+    from mlkeep.sdk.fluent import (
+        ActiveRun,
+        active_run,
+        create_experiment,
+        delete_experiment,
+        delete_run,
+        delete_tag,
+        end_run,
+        get_artifact_uri,
+        get_experiment,
+        get_experiment_by_name,
+        get_parent_run,
+        get_run,
+        last_active_run,
+        log_artifact,
+        log_artifacts,
+        log_dict,
+        log_figure,
+        log_metric,
+        log_metrics,
+        log_param,
+        log_params,
+        log_text,
+        register_model,
+        restore_experiment,
+        restore_run,
+        search_experiments,
+        search_model_versions,
+        search_registered_models,
+        search_runs,
+        set_experiment,
+        set_experiment_tag,
+        set_experiment_tags,
+        set_model_version_tag,
+        set_tag,
+        set_tags,
+        start_run,
+    )
+
+_FLUENT = (
+    "ActiveRun active_run create_experiment delete_experiment delete_run delete_tag end_run get_artifact_uri "
+    "get_experiment get_experiment_by_name get_parent_run get_run last_active_run log_artifact log_artifacts log_dict "
+    "log_figure log_metric log_metrics log_param log_params log_text register_model restore_experiment restore_run "
+    "search_experiments search_model_versions search_registered_models search_runs set_experiment set_experiment_tag "
+    "set_experiment_tags set_model_version_tag set_tag set_tags start_run"
+)
+_CONFIG = "get_registry_uri get_tracking_uri is_tracking_uri_set set_registry_uri set_tracking_uri"
+
+_HOMES: dict[str, tuple[str, str]] = {
+    **{name: ("mlkeep.sdk.fluent", name) for name in _FLUENT.split()},
+    **{name: ("mlkeep.sdk.config", name) for name in _CONFIG.split()},
+    "MlkeepClient": ("mlkeep.sdk.client", "MlkeepClient"),
+    "MlflowClient": ("mlkeep.sdk.client", "MlkeepClient"),
+    "MlkeepException": ("mlkeep.core.errors", "MlkeepException"),
+    "MlflowException": ("mlkeep.core.errors", "MlkeepException"),
+}
+"""Where each public name comes from. The names with Mlflow in them are for scripts written for MLflow."""
+
+_SUBMODULES = frozenset({"artifacts", "entities", "exceptions", "models", "pyfunc", "sklearn", "tracking", "types"})
+
+__all__ = [
+    "ActiveRun",
+    "MlflowClient",
+    "MlflowException",
+    "MlkeepClient",
+    "MlkeepException",
+    "__version__",
+    "active_run",
+    "artifacts",
+    "create_experiment",
+    "delete_experiment",
+    "delete_run",
+    "delete_tag",
+    "end_run",
+    "entities",
+    "exceptions",
+    "get_artifact_uri",
+    "get_experiment",
+    "get_experiment_by_name",
+    "get_parent_run",
+    "get_registry_uri",
+    "get_run",
+    "get_tracking_uri",
+    "is_tracking_uri_set",
+    "last_active_run",
+    "log_artifact",
+    "log_artifacts",
+    "log_dict",
+    "log_figure",
+    "log_metric",
+    "log_metrics",
+    "log_param",
+    "log_params",
+    "log_text",
+    "models",
+    "pyfunc",
+    "register_model",
+    "restore_experiment",
+    "restore_run",
+    "search_experiments",
+    "search_model_versions",
+    "search_registered_models",
+    "search_runs",
+    "set_experiment",
+    "set_experiment_tag",
+    "set_experiment_tags",
+    "set_model_version_tag",
+    "set_registry_uri",
+    "set_tag",
+    "set_tags",
+    "set_tracking_uri",
+    "sklearn",
+    "start_run",
+    "tracking",
+    "types",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if (home := _HOMES.get(name)) is not None:
+        value = getattr(importlib.import_module(home[0]), home[1])
+    elif name in _SUBMODULES:
+        value = importlib.import_module(f"mlkeep.{name}")
+    else:
+        raise AttributeError(f"module 'mlkeep' has no attribute '{name}'")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

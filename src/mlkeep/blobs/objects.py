@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import obstore
 from obstore.exceptions import BaseError
@@ -16,6 +15,7 @@ from obstore.store import LocalStore
 from mlkeep.blobs import paths
 from mlkeep.core.entities import FileInfo
 from mlkeep.core.errors import InvalidInput, NotFound, NotOffered, Unavailable
+from mlkeep.core.uris import is_local, local_path
 
 PIECE = 1024 * 1024
 """Bytes read or sent at a time."""
@@ -107,11 +107,8 @@ def _reason(err: Exception) -> str:
 
 def local_artifacts(uri: str) -> ObjectArtifacts:
     """The artifacts below a local folder, given as a path or a `file:` URI. Raises NotOffered: another scheme."""
-    scheme, separator, _ = uri.partition(":")
-    if separator and scheme.lower() == "file":
-        return ObjectArtifacts(Path(unquote(urlsplit(uri).path)))
-    if separator and len(scheme) > 1 and "/" not in scheme:
+    if not is_local(uri):
         raise NotOffered(
             f"Artifacts at '{uri}' cannot be reached: this version of mlkeep keeps artifacts in local folders."
         )
-    return ObjectArtifacts(Path(uri))
+    return ObjectArtifacts(local_path(uri))

@@ -7,10 +7,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from mlkeep.core import limits
-from mlkeep.core.errors import InvalidInput
 from mlkeep.core.names import check_length, invalid
-
-_SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:")
+from mlkeep.core.uris import has_scheme, is_local, local_path
 
 
 def below(root: str, *parts: str) -> str:
@@ -25,7 +23,7 @@ def checked_location(location: str) -> str:
         InvalidInput: too long, a `runs:` URI, a fragment, or `..` in its query.
     """
     check_length(location, "artifact_location", limits.MAX_ARTIFACT_LOCATION_LENGTH)
-    if not _SCHEME.match(location):
+    if not has_scheme(location):
         return str(Path(location).absolute())
     parts = urlsplit(location)
     if parts.scheme.lower() == "runs":
@@ -47,23 +45,8 @@ def has_parent_segments(uri: str) -> bool:
     return ".." in re.split(r"[/\\]", uri.partition("?")[0])
 
 
-def is_local(uri: str) -> bool:
-    """Whether a URI names a place in a file system: a path, or a `file:` URI."""
-    return not _SCHEME.match(uri) or uri.lower().startswith("file:")
-
-
-def local_path(uri: str) -> str:
-    """The path a local URI names. Raises InvalidInput: it is on another host."""
-    if not uri.lower().startswith("file:"):
-        return uri
-    parts = urlsplit(uri)
-    if parts.netloc not in ("", "localhost"):
-        raise InvalidInput(f"Invalid file URI '{uri}': it names another host; use file:///path.")
-    return unquote(parts.path)
-
-
 def is_inside(uri: str, root: str) -> bool:
     """Whether `uri` is `root` or lies below it. Two local places are compared as paths."""
     if is_local(uri) and is_local(root):
-        return Path(local_path(uri)).is_relative_to(Path(local_path(root)))
+        return local_path(uri).is_relative_to(local_path(root))
     return uri == root or uri.startswith(root.rstrip("/") + "/")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from mlkeep.core.errors import InvalidInput
+from mlkeep.core.uris import is_local
 from mlkeep.services.call import Call
-from mlkeep.services.locations import below, has_parent_segments, is_inside, is_local
+from mlkeep.services.locations import below, has_parent_segments, is_inside
 from mlkeep.services.registered_models import alias_target
 
 

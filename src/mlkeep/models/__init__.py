@@ -1,0 +1,1 @@
+"""The MLmodel format: folders that hold a model, their schemas, examples and environments."""

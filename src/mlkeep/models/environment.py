@@ -1,0 +1,95 @@
+"""The files that say in which environment a model runs: requirements, constraints, conda and virtualenv."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mlkeep.core.errors import InvalidInput
+from mlkeep.models.requirements import CondaEnv, Requirements, stated
+
+REQUIREMENTS_FILE = "requirements.txt"
+CONSTRAINTS_FILE = "constraints.txt"
+CONDA_FILE = "conda.yaml"
+PYTHON_ENV_FILE = "python_env.yaml"
+ENV_FILES = {"conda": CONDA_FILE, "virtualenv": PYTHON_ENV_FILE}
+"""What the python_function flavor says of them."""
+
+
+def write_environment(folder: Path, requirements: Requirements, conda_env: Mapping[str, Any] | None = None) -> None:
+    """Write the four files (constraints only if there are any); `conda_env` replaces the generated `conda.yaml`."""
+    lines = list(requirements.lines)
+    if requirements.constraints:
+        _write(folder / CONSTRAINTS_FILE, "\n".join(requirements.constraints))
+        lines.append(f"-c {CONSTRAINTS_FILE}")
+    _write(folder / REQUIREMENTS_FILE, "\n".join(lines))
+    _write(folder / CONDA_FILE, _yaml(conda_env or conda_environment(lines)))
+    python_env = {
+        "python": platform.python_version(),
+        "build_dependencies": [
+            f"{name}=={version}" for name in ("pip", "setuptools", "wheel") if (version := _installed(name))
+        ],
+        "dependencies": [f"-r {REQUIREMENTS_FILE}"],
+    }
+    _write(folder / PYTHON_ENV_FILE, _yaml(python_env))
+
+
+def conda_environment(lines: list[str]) -> dict[str, Any]:
+    """A conda environment with this Python and pip, that installs `lines`."""
+    pip = _installed("pip")
+    return {
+        "name": "mlflow-env",
+        "channels": ["conda-forge"],
+        "dependencies": [
+            f"python={platform.python_version()}",
+            f"pip<={pip}" if pip else "pip",
+            {"pip": lines},
+        ],
+    }
+
+
+def stated_conda(conda_env: CondaEnv) -> tuple[dict[str, Any], Requirements]:
+    """A conda environment given by the caller, and the requirements in it (none means none but mlkeep).
+
+    Raises:
+        InvalidInput: it is neither a dict nor the path of a readable file that holds one.
+    """
+    content: Any = conda_env
+    if isinstance(conda_env, (str, Path)):
+        try:
+            content = yaml.safe_load(Path(conda_env).read_text(encoding="utf-8"))
+        except (OSError, yaml.YAMLError) as error:
+            raise InvalidInput(f"conda_env: cannot read {conda_env}: {error}") from error
+    if not isinstance(content, Mapping):
+        raise InvalidInput(f"conda_env: expected a dict or the path of a YAML file with one, not {content!r}.")
+    others = [item for item in content.get("dependencies") or [] if not _is_pip(item)]
+    listed = [line for item in content.get("dependencies") or [] if _is_pip(item) for line in item["pip"]]
+    requirements = stated(listed)
+    environment = {**content, "dependencies": [*others, {"pip": requirements.lines}]}
+    if not any(str(item).startswith("pip") for item in others):
+        environment["dependencies"].insert(len(others), "pip")
+    return environment, requirements
+
+
+def _is_pip(item: object) -> bool:
+    return isinstance(item, Mapping) and "pip" in item
+
+
+def _installed(distribution: str) -> str | None:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _yaml(content: Mapping[str, Any]) -> str:
+    return yaml.safe_dump(dict(content), sort_keys=False, default_flow_style=False)
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")

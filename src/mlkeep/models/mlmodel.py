@@ -1,0 +1,249 @@
+"""The MLmodel file: what a model folder says of itself."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import unquote, urlsplit
+
+import yaml
+
+from mlkeep.core.errors import InvalidInput, NotFound
+from mlkeep.models.example import read_example, read_example_params
+from mlkeep.models.info import ModelInfo
+from mlkeep.models.schema import ParamSchema, Schema
+from mlkeep.models.signature import ModelSignature
+from mlkeep.version import __version__
+
+MLMODEL_FILE = "MLmodel"
+MLFLOW_LAYOUT = "3.17.2"
+"""Written as `mlflow_version`: the MLflow release whose layout of folders is followed. Some readers compare it."""
+
+FORMAT = 1
+"""Written as `mlkeep_format`: counts changes to what mlkeep itself writes that an older mlkeep could not read."""
+
+_KNOWN = {
+    "artifact_path", "flavors", "is_signature_from_type_hint", "metadata", "mlflow_version", "mlkeep_format",
+    "mlkeep_version", "model_id", "model_size_bytes", "model_uuid", "prompts", "run_id", "saved_input_example_info",
+    "signature", "type_hint_from_example", "utc_time_created",
+}  # fmt: skip
+
+
+class Model:
+    """The content of an MLmodel file.
+
+    `flavors` maps the name of a flavor to its settings. Keys this class does not know are kept in `other` and written
+    back as they were.
+    """
+
+    def __init__(
+        self,
+        artifact_path: str | None = None,
+        run_id: str | None = None,
+        utc_time_created: str | None = None,
+        flavors: dict[str, dict[str, Any]] | None = None,
+        signature: ModelSignature | None = None,
+        saved_input_example_info: dict[str, Any] | None = None,
+        model_uuid: str | None = None,
+        mlflow_version: str | None = MLFLOW_LAYOUT,
+        metadata: dict[str, Any] | None = None,
+        model_size_bytes: int | None = None,
+        model_id: str | None = None,
+        **other: Any,
+    ) -> None:
+        self.artifact_path = artifact_path
+        self.run_id = run_id
+        self.utc_time_created = utc_time_created or _now()
+        self.flavors: dict[str, dict[str, Any]] = {} if flavors is None else flavors
+        self.signature = signature
+        self.saved_input_example_info = saved_input_example_info
+        self.model_uuid = model_uuid or model_id or uuid.uuid4().hex
+        self.mlflow_version = mlflow_version
+        self.metadata = metadata
+        self.model_size_bytes = model_size_bytes
+        self.model_id = model_id
+        self.other = other
+
+    @classmethod
+    def load(cls, path: str | Path) -> Model:
+        """The model described in a folder, or in the MLmodel file itself; `path` may be a `file:` URI.
+
+        Raises:
+            NotFound: there is no MLmodel file.
+            InvalidInput: it is not the YAML of one.
+        """
+        file = local_path(path)
+        file = file / MLMODEL_FILE if file.is_dir() or file.name != MLMODEL_FILE else file
+        try:
+            text = file.read_text(encoding="utf-8")
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise NotFound(f'Could not find an "{MLMODEL_FILE}" configuration file at "{file.parent}"') from error
+        try:
+            content = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise InvalidInput(f"{file} is not YAML: {error}") from error
+        if not isinstance(content, Mapping):
+            raise InvalidInput(f"{file} does not describe a model: expected a mapping, found {type(content).__name__}.")
+        return cls.from_dict(content)
+
+    @classmethod
+    def from_dict(cls, model_dict: Mapping[str, Any]) -> Model:
+        """The model that `model_dict` (the content of an MLmodel file) describes.
+
+        Raises:
+            InvalidInput: `flavors` or `signature` cannot be read.
+        """
+        content = dict(model_dict)
+        flavors = content.pop("flavors", None) or {}
+        if not isinstance(flavors, Mapping) or not all(isinstance(conf, Mapping) for conf in flavors.values()):
+            raise InvalidInput("'flavors' in MLmodel must map the names of flavors to their settings.")
+        signature = content.pop("signature", None)
+        size = content.pop("model_size_bytes", None)
+        created = content.pop("utc_time_created", None)
+        return cls(
+            flavors={name: dict(conf) for name, conf in flavors.items()},
+            signature=ModelSignature.from_dict(signature) if signature else None,
+            # Old files have the time without quotes, which YAML reads as a time.
+            utc_time_created=None if created is None else str(created),
+            model_size_bytes=None if size is None else int(size),
+            mlflow_version=content.pop("mlflow_version", None),
+            **{str(key): value for key, value in content.items()},
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """What is written; only keys that have a value, apart from those MLflow always writes."""
+        content: dict[str, Any] = {
+            "prompts": None,
+            **self.other,
+            "mlkeep_format": FORMAT,
+            "mlkeep_version": __version__,
+            "mlflow_version": self.mlflow_version,
+            "utc_time_created": self.utc_time_created,
+            "model_uuid": self.model_uuid,
+            "model_id": self.model_id,
+            "flavors": self.flavors,
+        }
+        optional = {
+            "artifact_path": self.artifact_path,
+            "run_id": self.run_id,
+            "model_size_bytes": self.model_size_bytes,
+            "metadata": self.metadata,
+            "saved_input_example_info": self.saved_input_example_info,
+        }
+        content |= {key: value for key, value in optional.items() if value is not None}
+        if self.signature is not None:
+            content["signature"] = self.signature.to_dict()
+            content.setdefault("is_signature_from_type_hint", False)
+            content.setdefault("type_hint_from_example", False)
+        return content
+
+    def to_yaml(self, stream: IO[str] | None = None) -> str | None:
+        """The text of the MLmodel file: block style, keys sorted; written to `stream` if one is given."""
+        text: str | None = yaml.safe_dump(self.to_dict(), stream=stream, default_flow_style=False)
+        return text
+
+    def to_json(self) -> str:
+        """`to_dict` as JSON."""
+        return json.dumps(self.to_dict())
+
+    def save(self, path: str | Path) -> None:
+        """Write the MLmodel file to `path`, the path of the file itself."""
+        with Path(path).open("w", encoding="utf-8") as out:
+            self.to_yaml(out)
+
+    def add_flavor(self, name: str, **params: Any) -> Model:
+        """Set what flavor `name` needs to load the model; returns the model itself."""
+        self.flavors[name] = params
+        return self
+
+    def flavor(self, name: str) -> dict[str, Any]:
+        """The settings of flavor `name`.
+
+        Raises:
+            NotFound: the model does not have it.
+        """
+        if name not in self.flavors:
+            raise NotFound(f'Model does not have the "{name}" flavor')
+        return self.flavors[name]
+
+    @property
+    def is_signature_from_type_hint(self) -> bool:
+        """Whether the signature stands for the type hints of `predict`, which then say what is accepted."""
+        return bool(self.other.get("is_signature_from_type_hint", False))
+
+    def get_input_schema(self) -> Schema | None:
+        """The signature's inputs."""
+        return self.signature.inputs if self.signature else None
+
+    def get_output_schema(self) -> Schema | None:
+        """The signature's outputs."""
+        return self.signature.outputs if self.signature else None
+
+    def get_params_schema(self) -> ParamSchema | None:
+        """The signature's parameters."""
+        return self.signature.params if self.signature else None
+
+    def load_input_example(self, path: str | Path) -> Any:
+        """The data of the input example in the model folder `path`; None if the model has none."""
+        if self.saved_input_example_info is None:
+            return None
+        return read_example(local_path(path), self.saved_input_example_info, self.get_input_schema())
+
+    def load_input_example_params(self, path: str | Path) -> dict[str, Any] | None:
+        """The parameters of the input example in the model folder `path`; None if there are none."""
+        if self.saved_input_example_info is None:
+            return None
+        return read_example_params(local_path(path), self.saved_input_example_info)
+
+    def get_serving_input(self, path: str | Path) -> str | None:
+        """The body of a scoring request with the input example, from the model folder `path`; None if there is none."""
+        name = (self.saved_input_example_info or {}).get("serving_input_path")
+        return (local_path(path) / name).read_text(encoding="utf-8") if name else None
+
+    def get_tags_dict(self) -> dict[str, Any]:
+        """What a run's tag tells of the model: all but the signature."""
+        return {key: value for key, value in self.to_dict().items() if key != "signature"}
+
+    def get_model_info(self) -> ModelInfo:
+        """A summary, with the URI that loads the model from where it was logged."""
+        uri = f"models:/{self.model_id}" if self.model_id else f"runs:/{self.run_id}/{self.artifact_path}"
+        return ModelInfo(
+            artifact_path=self.artifact_path,
+            flavors=self.flavors,
+            model_uri=uri,
+            model_uuid=self.model_uuid,
+            run_id=self.run_id,
+            saved_input_example_info=self.saved_input_example_info,
+            signature=self.signature,
+            utc_time_created=self.utc_time_created,
+            mlflow_version=self.mlflow_version,
+            metadata=self.metadata,
+            model_id=self.model_id,
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Model) and self.to_dict() == other.to_dict()
+
+    __hash__ = None  # type: ignore[assignment]  # a Model changes
+
+
+def local_path(path: str | Path) -> Path:
+    """`path` or a `file:` URI as a path.
+
+    Raises:
+        InvalidInput: it is a URI of another kind.
+    """
+    if isinstance(path, Path) or "://" not in path.replace("file:", "file://", 1) and ":/" not in path:
+        return Path(path)
+    parts = urlsplit(path)
+    if parts.scheme == "file":
+        return Path(unquote(parts.path))
+    raise InvalidInput(f"{path!r} is not a local path: download the model first, then give the path of the folder.")
+
+
+def _now() -> str:
+    return dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M:%S.%f")

@@ -1,0 +1,1 @@
+"""What users type: the fluent functions and the client."""

@@ -1,0 +1,32 @@
+"""What all parts of the client share."""
+
+from __future__ import annotations
+
+from mlkeep.sdk import config
+from mlkeep.sdk.doors import Door, door_to
+
+
+class ClientBase:
+    """A client of the tracking and registry URIs it was made with, or of those set when it is used."""
+
+    def __init__(self, tracking_uri: str | None = None, registry_uri: str | None = None) -> None:
+        self._given_tracking_uri = tracking_uri
+        self._given_registry_uri = registry_uri
+
+    @property
+    def tracking_uri(self) -> str:
+        """Where this client tracks runs."""
+        return self._given_tracking_uri or config.get_tracking_uri()
+
+    @property
+    def registry_uri(self) -> str:
+        """Where this client registers models."""
+        return self._given_registry_uri or self._given_tracking_uri or config.get_registry_uri()
+
+    @property
+    def _tracking(self) -> Door:
+        return door_to(self.tracking_uri)
+
+    @property
+    def _registry(self) -> Door:
+        return door_to(self.registry_uri)

@@ -1,0 +1,103 @@
+"""Logged models, through the client."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mlkeep.core.entities import FileInfo, LoggedModel, LoggedModelStatus
+from mlkeep.core.pages import PagedList
+from mlkeep.sdk import artifacts
+from mlkeep.sdk.client.artifacts import upload
+from mlkeep.sdk.client.base import ClientBase
+from mlkeep.wire import logged_models as wire
+from mlkeep.wire.message import key_value_inputs
+
+
+class LoggedModelClient(ClientBase):
+    """Operations on logged models."""
+
+    def create_logged_model(
+        self,
+        experiment_id: str,
+        name: str | None = None,
+        source_run_id: str | None = None,
+        tags: Mapping[str, Any] | None = None,
+        params: Mapping[str, Any] | None = None,
+        model_type: str | None = None,
+    ) -> LoggedModel:
+        """Make a logged model whose files have yet to be uploaded."""
+        request = wire.CreateLoggedModel(
+            experiment_id=str(experiment_id),
+            name=name or "",
+            model_type=model_type or "",
+            source_run_id=source_run_id or "",
+            params=key_value_inputs(_texts(params)),
+            tags=key_value_inputs(_texts(tags)),
+        )
+        return _entity(self._tracking.call(request))
+
+    def get_logged_model(self, model_id: str) -> LoggedModel:
+        """The logged model. Raises NotFound."""
+        return _entity(self._tracking.call(wire.GetLoggedModel(model_id=model_id)))
+
+    def finalize_logged_model(self, model_id: str, status: LoggedModelStatus | str) -> LoggedModel:
+        """Say that the files have come (READY), or will not (FAILED)."""
+        known = LoggedModelStatus[status] if isinstance(status, str) else status
+        request = wire.FinalizeLoggedModel(model_id=model_id, status=wire.status_name(known))
+        return _entity(self._tracking.call(request))
+
+    def delete_logged_model(self, model_id: str) -> None:
+        """Put a logged model into the bin."""
+        self._tracking.call(wire.DeleteLoggedModel(model_id=model_id))
+
+    def set_logged_model_tags(self, model_id: str, tags: Mapping[str, Any]) -> None:
+        """Set tags, replacing values."""
+        self._tracking.call(wire.SetLoggedModelTags(model_id=model_id, tags=key_value_inputs(_texts(tags))))
+
+    def delete_logged_model_tag(self, model_id: str, key: str) -> None:
+        """Remove a tag. Raises NotFound."""
+        self._tracking.call(wire.DeleteLoggedModelTag(model_id=model_id, key=key))
+
+    def log_model_params(self, model_id: str, params: Mapping[str, Any]) -> None:
+        """Add params. Raises InvalidInput: one is there already."""
+        self._tracking.call(wire.LogLoggedModelParams(model_id=model_id, params=key_value_inputs(_texts(params))))
+
+    def search_logged_models(
+        self,
+        experiment_ids: Sequence[str],
+        filter_string: str | None = None,
+        max_results: int | None = None,
+        order_by: Sequence[Mapping[str, Any]] | None = None,
+        page_token: str | None = None,
+    ) -> PagedList[LoggedModel]:
+        """One page of logged models, newest first unless `order_by` (objects with `field_name`, `ascending`) differs."""
+        answer = self._tracking.call(
+            wire.SearchLoggedModels(
+                experiment_ids=[str(experiment_id) for experiment_id in experiment_ids],
+                filter=filter_string or "",
+                max_results=50 if max_results is None else max_results,
+                order_by=[wire.LoggedModelOrder(**order) for order in order_by or ()],
+                page_token=page_token or "",
+            )
+        )
+        return PagedList([model.entity() for model in answer.models], answer.next_page_token or None)
+
+    def log_model_artifacts(self, model_id: str, local_dir: str | Path, artifact_path: str | None = None) -> None:
+        """Upload what is in a folder to the files of a logged model."""
+        root = self.get_logged_model(model_id).artifact_location
+        upload(artifacts.store_at(root, self.tracking_uri), Path(local_dir), artifact_path or "")
+
+    def list_logged_model_artifacts(self, model_id: str, path: str | None = None) -> list[FileInfo]:
+        """What is in a folder of a logged model's files."""
+        root = self.get_logged_model(model_id).artifact_location
+        return artifacts.store_at(root, self.tracking_uri).list(path or "")
+
+
+def _texts(pairs: Mapping[str, Any] | None) -> dict[str, str]:
+    return {key: str(value) for key, value in (pairs or {}).items()}
+
+
+def _entity(answer: wire.LoggedModelResponse) -> LoggedModel:
+    return answer.model.entity()

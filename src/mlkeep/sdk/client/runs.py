@@ -1,0 +1,263 @@
+"""Runs and what is logged to them, through the client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from mlkeep.core import limits
+from mlkeep.core.clock import now_ms
+from mlkeep.core.entities import (
+    DatasetInput,
+    LoggedModelInput,
+    LoggedModelOutput,
+    Metric,
+    Param,
+    Run,
+    RunStatus,
+    RunTag,
+    ViewType,
+)
+from mlkeep.core.names import invalid
+from mlkeep.core.pages import PagedList
+from mlkeep.sdk.client.base import ClientBase
+from mlkeep.wire import metrics as metrics_wire
+from mlkeep.wire import runs as wire
+from mlkeep.wire.message import KeyValueInput, key_value_inputs
+
+T = TypeVar("T")
+
+PARENT_TAG = "mlflow.parentRunId"
+
+
+class RunClient(ClientBase):
+    """Operations on runs."""
+
+    def create_run(
+        self,
+        experiment_id: str,
+        start_time: int | None = None,
+        tags: Mapping[str, Any] | None = None,
+        run_name: str | None = None,
+    ) -> Run:
+        """Make a running run. `start_time` is in milliseconds, now if None. No tags are added to the given ones."""
+        texts = {key: str(value) for key, value in (tags or {}).items()}
+        request = wire.CreateRun(
+            experiment_id=str(experiment_id),
+            user_id=texts.get("mlflow.user", "unknown"),
+            run_name=run_name or "",
+            start_time=now_ms() if start_time is None else start_time,
+            tags=key_value_inputs(texts),
+        )
+        run: Run = self._tracking.call(request).run.entity()
+        return run
+
+    def get_run(self, run_id: str) -> Run:
+        """The run with its latest metrics, params and tags; deleted or not. Raises NotFound."""
+        run: Run = self._tracking.call(wire.GetRun(run_id=run_id)).run.entity()
+        return run
+
+    def get_parent_run(self, run_id: str) -> Run | None:
+        """The run this one is nested in, or None."""
+        parent = self.get_run(run_id).data.tags.get(PARENT_TAG)
+        return None if parent is None else self.get_run(parent)
+
+    def update_run(self, run_id: str, status: str | None = None, name: str | None = None) -> None:
+        """Change the status or the name; None leaves as it is."""
+        self._tracking.call(wire.UpdateRun(run_id=run_id, status=_status(status), run_name=name or ""))
+
+    def set_terminated(self, run_id: str, status: str | None = None, end_time: int | None = None) -> None:
+        """End a run: FINISHED, now, unless said otherwise."""
+        self._tracking.call(
+            wire.UpdateRun(
+                run_id=run_id,
+                status=_status(status or "FINISHED"),
+                end_time=now_ms() if end_time is None else end_time,
+            )
+        )
+
+    def delete_run(self, run_id: str) -> None:
+        """Put a run into the bin."""
+        self._tracking.call(wire.DeleteRun(run_id=run_id))
+
+    def restore_run(self, run_id: str) -> None:
+        """Take a run out of the bin."""
+        self._tracking.call(wire.RestoreRun(run_id=run_id))
+
+    def log_metric(
+        self,
+        run_id: str,
+        key: str,
+        value: float,
+        timestamp: int | None = None,
+        step: int | None = None,
+        synchronous: bool | None = None,  # noqa: ARG002 - every call is
+        dataset_name: str | None = None,
+        dataset_digest: str | None = None,
+        model_id: str | None = None,
+    ) -> None:
+        """Log one point. `timestamp` is in milliseconds, now if None; `step` is 0 if None."""
+        self._tracking.call(
+            metrics_wire.LogMetric(
+                run_id=run_id,
+                key=key,
+                value=as_number(value, key),
+                timestamp=now_ms() if timestamp is None else int(timestamp),
+                step=int(step or 0),
+                model_id=model_id or "",
+                dataset_name=dataset_name or "",
+                dataset_digest=dataset_digest or "",
+            )
+        )
+
+    def log_param(self, run_id: str, key: str, value: Any, synchronous: bool | None = None) -> Any:  # noqa: ARG002
+        """Log a param and give `value` back. Raises InvalidInput: it has another value already."""
+        self._tracking.call(wire.LogParam(run_id=run_id, key=key, value=str(value)))
+        return value
+
+    def set_tag(self, run_id: str, key: str, value: Any, synchronous: bool | None = None) -> None:  # noqa: ARG002
+        """Set a tag, replacing its value."""
+        self._tracking.call(wire.SetTag(run_id=run_id, key=key, value=str(value)))
+
+    def delete_tag(self, run_id: str, key: str) -> None:
+        """Remove a tag. Raises NotFound."""
+        self._tracking.call(wire.DeleteTag(run_id=run_id, key=key))
+
+    def log_batch(
+        self,
+        run_id: str,
+        metrics: Sequence[Metric] = (),
+        params: Sequence[Param] = (),
+        tags: Sequence[RunTag] = (),
+        synchronous: bool | None = None,  # noqa: ARG002 - every call is
+    ) -> None:
+        """Log many things, in as few requests as the protocol allows. Each request is kept whole or not at all."""
+        for part in _parts(params, limits.MAX_PARAMS_PER_BATCH):
+            self._tracking.call(wire.LogBatch(run_id=run_id, params=[_pair(item) for item in part]))
+        for points in _parts(metrics, limits.MAX_METRICS_PER_BATCH):
+            self._tracking.call(wire.LogBatch(run_id=run_id, metrics=[_point(item) for item in points]))
+        for labels in _parts(tags, limits.MAX_TAGS_PER_BATCH):
+            self._tracking.call(wire.LogBatch(run_id=run_id, tags=[_pair(item) for item in labels]))
+
+    def log_inputs(
+        self,
+        run_id: str,
+        datasets: Sequence[DatasetInput] | None = None,
+        models: Sequence[LoggedModelInput] | None = None,
+    ) -> None:
+        """Say which datasets and models the run used."""
+        self._tracking.call(
+            wire.LogInputs(
+                run_id=run_id,
+                datasets=[
+                    wire.DatasetUse(
+                        tags=[_pair(tag) for tag in given.tags],
+                        dataset=wire.DatasetFields(
+                            name=given.dataset.name,
+                            digest=given.dataset.digest,
+                            source_type=given.dataset.source_type,
+                            source=given.dataset.source,
+                            schema=given.dataset.schema or "",
+                            profile=given.dataset.profile or "",
+                        ),
+                    )
+                    for given in datasets or ()
+                ],
+                models=[wire.ModelUse(model_id=model.model_id) for model in models or ()],
+            )
+        )
+
+    def log_outputs(self, run_id: str, models: Sequence[LoggedModelOutput]) -> None:
+        """Say which models the run made."""
+        made = [wire.ModelMade(model_id=model.model_id, step=model.step) for model in models]
+        self._tracking.call(wire.LogOutputs(run_id=run_id, models=made))
+
+    def log_model_record(self, run_id: str, mlmodel_json: str) -> None:
+        """Note in the run that a model was logged among its artifacts; `mlmodel_json` is its MLmodel as JSON."""
+        self._tracking.call(wire.LogModelRecord(run_id=run_id, model_json=mlmodel_json))
+
+    def get_metric_history(self, run_id: str, key: str) -> PagedList[Metric]:
+        """All points logged under `key`, by (timestamp, step, value)."""
+        points: list[Metric] = []
+        token = ""
+        while True:
+            page = self._tracking.call(
+                metrics_wire.GetMetricHistory(
+                    run_id=run_id, metric_key=key, page_token=token, max_results=limits.METRIC_HISTORY_PAGE
+                )
+            )
+            points += [point.entity() for point in page.metrics]
+            if not (token := page.next_page_token):
+                return PagedList(points)
+
+    def search_runs(
+        self,
+        experiment_ids: Sequence[str],
+        filter_string: str | None = "",
+        run_view_type: int = ViewType.ACTIVE_ONLY,
+        max_results: int = limits.DEFAULT_RUNS_PER_PAGE,
+        order_by: Sequence[str] | None = None,
+        page_token: str | None = None,
+    ) -> PagedList[Run]:
+        """One page of runs, latest start first unless `order_by` says otherwise."""
+        ids = [experiment_ids] if isinstance(experiment_ids, (str, int)) else experiment_ids
+        answer = self._tracking.call(
+            wire.SearchRuns(
+                experiment_ids=[str(experiment_id) for experiment_id in ids],
+                filter=filter_string or "",
+                run_view_type=ViewType(run_view_type),
+                max_results=max_results,
+                order_by=list(order_by or []),
+                page_token=page_token or "",
+            )
+        )
+        return PagedList([run.entity() for run in answer.runs], answer.next_page_token or None)
+
+
+def as_number(value: Any, key: str) -> float:
+    """`value` as a double: numbers, texts of numbers, arrays and tensors of one element.
+
+    Raises:
+        InvalidInput: it is none.
+    """
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        item = getattr(value, "item", None)
+        try:
+            return float(item()) if callable(item) else float(value)
+        except (TypeError, ValueError, RuntimeError):
+            raise invalid(
+                "value",
+                value,
+                f"the metric '{key}' needs a number (a 64-bit floating point), got {type(value).__name__}.",
+            ) from None
+
+
+def _status(name: str | None) -> RunStatus | None:
+    if name is None:
+        return None
+    if name not in RunStatus.__members__:
+        raise invalid("status", name, f"it must be one of {', '.join(RunStatus.all_names())}.")
+    return RunStatus[name]
+
+
+def _parts(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _pair(item: Any) -> KeyValueInput:
+    return KeyValueInput(key=item.key, value=str(item.value))
+
+
+def _point(point: Metric) -> metrics_wire.MetricInput:
+    return metrics_wire.MetricInput(
+        key=point.key,
+        value=as_number(point.value, point.key),
+        timestamp=int(point.timestamp),
+        step=int(point.step or 0),
+        model_id=point.model_id or "",
+        dataset_name=point.dataset_name or "",
+        dataset_digest=point.dataset_digest or "",
+    )

@@ -1,0 +1,40 @@
+"""From a tracking URI to something that answers requests."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, Protocol, cast
+
+from mlkeep.core.errors import NotOffered
+from mlkeep.remote.door import HttpDoor
+from mlkeep.remote.transport import transport_to
+from mlkeep.wire.message import Request
+
+
+class Door(Protocol):
+    """Answers requests; in this process or over HTTP, the answers are the same."""
+
+    def call(self, request: Request, /) -> Any:
+        """The answer to a request. Raises MlkeepException."""
+        ...
+
+
+@functools.cache
+def door_to(uri: str) -> Door:
+    """The door at a tracking URI; one for each in this process.
+
+    Raises:
+        NotOffered: nothing answers at URIs of this kind.
+        Unavailable: the database cannot be opened.
+    """
+    scheme = uri.partition(":")[0].lower()
+    if scheme in {"http", "https"}:
+        return HttpDoor(transport_to(uri))
+    if scheme.startswith("sqlite"):
+        from mlkeep.sdk.local import open_local  # the remote way must not load a database
+
+        return cast("Door", open_local(uri))
+    raise NotOffered(
+        f"The tracking URI '{uri}' cannot be used: give a server (http://host:5000) or a SQLite file "
+        "(sqlite:///mlkeep.db)."
+    )

@@ -1,0 +1,1 @@
+"""The model server: one model behind MLflow's scoring protocol."""

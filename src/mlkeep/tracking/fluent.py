@@ -1,0 +1,4 @@
+"""The fluent functions, under the name MLflow integrations import them by."""
+
+from mlkeep.sdk.fluent import *  # noqa: F403 - this module is that one, by another name
+from mlkeep.sdk.fluent import __all__
