@@ -28,6 +28,10 @@ class ObjectArtifacts:
         """Artifacts below `root`, a folder that is made when the first file comes."""
         self._root = root
 
+    def below(self, path: str) -> ObjectArtifacts:
+        """The artifacts below a folder of these. Raises InvalidInput: the path is not safe."""
+        return ObjectArtifacts(self._root / paths.checked(path))
+
     def list(self, path: str = "") -> list[FileInfo]:
         folder = paths.checked(path)
         if not (self._root / folder).is_dir():

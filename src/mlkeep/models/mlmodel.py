@@ -8,10 +8,10 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import unquote, urlsplit
 
 import yaml
 
+from mlkeep.core import uris
 from mlkeep.core.errors import InvalidInput, NotFound
 from mlkeep.models.example import read_example, read_example_params
 from mlkeep.models.info import ModelInfo
@@ -74,9 +74,9 @@ class Model:
 
         Raises:
             NotFound: there is no MLmodel file.
-            InvalidInput: it is not the YAML of one.
+            InvalidInput: it is not the YAML of one, or `path` is not local.
         """
-        file = local_path(path)
+        file = _local(path)
         file = file / MLMODEL_FILE if file.is_dir() or file.name != MLMODEL_FILE else file
         try:
             text = file.read_text(encoding="utf-8")
@@ -191,18 +191,18 @@ class Model:
         """The data of the input example in the model folder `path`; None if the model has none."""
         if self.saved_input_example_info is None:
             return None
-        return read_example(local_path(path), self.saved_input_example_info, self.get_input_schema())
+        return read_example(_local(path), self.saved_input_example_info, self.get_input_schema())
 
     def load_input_example_params(self, path: str | Path) -> dict[str, Any] | None:
         """The parameters of the input example in the model folder `path`; None if there are none."""
         if self.saved_input_example_info is None:
             return None
-        return read_example_params(local_path(path), self.saved_input_example_info)
+        return read_example_params(_local(path), self.saved_input_example_info)
 
     def get_serving_input(self, path: str | Path) -> str | None:
         """The body of a scoring request with the input example, from the model folder `path`; None if there is none."""
         name = (self.saved_input_example_info or {}).get("serving_input_path")
-        return (local_path(path) / name).read_text(encoding="utf-8") if name else None
+        return (_local(path) / name).read_text(encoding="utf-8") if name else None
 
     def get_tags_dict(self) -> dict[str, Any]:
         """What a run's tag tells of the model: all but the signature."""
@@ -231,18 +231,10 @@ class Model:
     __hash__ = None  # type: ignore[assignment]  # a Model changes
 
 
-def local_path(path: str | Path) -> Path:
-    """`path` or a `file:` URI as a path.
-
-    Raises:
-        InvalidInput: it is a URI of another kind.
-    """
-    if isinstance(path, Path) or "://" not in path.replace("file:", "file://", 1) and ":/" not in path:
-        return Path(path)
-    parts = urlsplit(path)
-    if parts.scheme == "file":
-        return Path(unquote(parts.path))
-    raise InvalidInput(f"{path!r} is not a local path: download the model first, then give the path of the folder.")
+def _local(path: str | Path) -> Path:
+    if not uris.is_local(str(path)):
+        raise InvalidInput(f"{str(path)!r} is not a local path: download the model, then give the path of its folder.")
+    return uris.local_path(str(path))
 
 
 def _now() -> str:

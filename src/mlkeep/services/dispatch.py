@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from mlkeep.core.clock import now_ms
-from mlkeep.core.errors import NotOffered
+from mlkeep.core.errors import NotFound, NotOffered
+from mlkeep.core.ids import DEFAULT_EXPERIMENT_ID
 from mlkeep.services import experiments, logged_models, metrics, registered_models, runs, versions
 from mlkeep.services.artifacts import OpenStore, listing
 from mlkeep.services.call import Call, Caller, Settings
@@ -31,6 +32,14 @@ READERS = 4
 NOBODY = Caller()
 
 
+def _has_default_experiment(tx: Transaction) -> bool:
+    try:
+        tx.experiments.get(DEFAULT_EXPERIMENT_ID)
+    except NotFound:
+        return False
+    return True
+
+
 class Dispatcher:
     """Runs requests on a storage and on the artifacts it points to."""
 
@@ -39,6 +48,8 @@ class Dispatcher:
         self._settings = settings
         self._open_store = open_store
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="mlkeep-reader")
+        if not storage.read(_has_default_experiment):
+            storage.write(lambda tx: experiments.add_default(Call(tx, NOBODY, settings, now_ms()))).result()
 
     def call(self, request: Request, caller: Caller = NOBODY) -> Message:
         """The answer to a request. Raises MlkeepException."""

@@ -6,6 +6,7 @@ from mlkeep.core import limits
 from mlkeep.core.entities import LifecycleStage
 from mlkeep.core.errors import NotFound
 from mlkeep.core.filters import EXPERIMENTS
+from mlkeep.core.ids import DEFAULT_EXPERIMENT_ID
 from mlkeep.core.names import check_key, check_length
 from mlkeep.services.call import Call
 from mlkeep.services.locations import below, checked_location
@@ -29,6 +30,11 @@ def create(call: Call, request: wire.CreateExperiment) -> wire.CreateExperimentR
         after={"name": request.name, "artifact_location": location, "tags": tags},
     )
     return wire.CreateExperimentResponse(experiment_id=experiment_id)
+
+
+def add_default(call: Call) -> None:
+    """Make experiment "0", which clients that never choose one log to."""
+    call.tx.experiments.add_default(below(call.settings.artifact_root, DEFAULT_EXPERIMENT_ID), call.now_ms)
 
 
 def get(call: Call, request: wire.GetExperiment) -> wire.ExperimentResponse:

@@ -44,6 +44,7 @@ def run_workers(
                     workers[position] = _Worker(model_uri, listening, timeout_s)
                     workers[position].await_start(stopping)
     finally:
+        listening.close()  # else the kernel goes on accepting connections that nobody will serve
         for worker in workers:
             worker.process.terminate()
         for worker in workers:

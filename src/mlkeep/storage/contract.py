@@ -69,6 +69,10 @@ class ExperimentStore(Protocol):
         """
         ...
 
+    def add_default(self, artifact_location: str, now_ms: int) -> None:
+        """Add experiment "0", called Default, if there is none of this id."""
+        ...
+
     def get(self, experiment_id: str) -> Experiment:
         """The experiment, deleted or not. Raises NotFound, InvalidInput (no integer)."""
         ...

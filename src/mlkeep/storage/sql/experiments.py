@@ -11,7 +11,7 @@ from sqlalchemy import select
 from mlkeep.core.entities import Experiment, LifecycleStage, ViewType
 from mlkeep.core.errors import AlreadyExists, InvalidInput, NotFound
 from mlkeep.core.filters.ast import Entity
-from mlkeep.core.ids import experiment_key
+from mlkeep.core.ids import DEFAULT_EXPERIMENT_ID, experiment_key
 from mlkeep.storage.contract import Page, Search
 from mlkeep.storage.sql.dialect import insert
 from mlkeep.storage.sql.schema import ACTIVE, DELETED, experiment_tags, experiments, runs
@@ -65,6 +65,20 @@ class SqlExperiments:
         for tag, value in tags.items():
             self.put_tag(str(key), tag, value)
         return str(key)
+
+    def add_default(self, artifact_location: str, now_ms: int) -> None:
+        self._session.execute(
+            insert(experiments)
+            .values(
+                id=experiment_key(DEFAULT_EXPERIMENT_ID),
+                name="Default",
+                artifact_location=artifact_location,
+                lifecycle=ACTIVE,
+                created_ms=now_ms,
+                updated_ms=now_ms,
+            )
+            .on_conflict_do_nothing()
+        )
 
     def get(self, experiment_id: str) -> Experiment:
         rows = self._session.execute(

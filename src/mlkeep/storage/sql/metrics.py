@@ -49,8 +49,8 @@ def _put_latest() -> Prepared:
         statement.on_conflict_do_update(
             index_elements=["run_id", "key_id"],
             set_={name: new[name] for name in names[2:]},
-            where=sa.tuple_(new.step, new.timestamp_ms, func.coalesce(new.value, 0.0))
-            > sa.tuple_(old.step, old.timestamp_ms, func.coalesce(old.value, 0.0)),
+            where=sa.tuple_(new.step, new.timestamp_ms, func.coalesce(new.value, sa.literal_column("0.0")))
+            > sa.tuple_(old.step, old.timestamp_ms, func.coalesce(old.value, sa.literal_column("0.0"))),
         )
     )
 
@@ -65,7 +65,7 @@ class SqlMetrics:
         self._session = session
 
     def add(self, run: int, points: Sequence[Metric]) -> None:
-        numbers = {key: self._session.key_number_or_new(key) for key in {point.key for point in points}}
+        numbers = {key: self._session.key_number_or_new(key) for key in dict.fromkeys(point.key for point in points)}
         models = self._models({point.model_id for point in points if point.model_id})
         self._session.run_many(
             _ADD_POINT,

@@ -1,0 +1,126 @@
+"""`mlkeep server`."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import click
+
+from mlkeep.cli.options import env
+from mlkeep.sdk.config import DEFAULT_FOLDER
+
+DRAIN_S = 30
+"""Seconds that requests get to finish when the server is stopped."""
+
+
+@click.command()
+@click.option(
+    "--backend-store-uri",
+    envvar=env("BACKEND_STORE_URI"),
+    default=f"sqlite:///{DEFAULT_FOLDER}/mlkeep.db",
+    show_default=True,
+    metavar="URI",
+    help="Database for experiments, runs and models, such as sqlite:///mlkeep.db. Made if it is not there.",
+)
+@click.option(
+    "--default-artifact-root",
+    envvar=env("DEFAULT_ARTIFACT_ROOT"),
+    metavar="URI",
+    help="Where the artifacts of new experiments go. Default: to the server itself (mlflow-artifacts:/), or, with "
+    "--no-serve-artifacts, the folder artifacts beside the database.",
+)
+@click.option(
+    "--artifacts-destination",
+    envvar=env("ARTIFACTS_DESTINATION"),
+    metavar="URI",
+    help="Where the server keeps the artifacts that clients send it. Default: the folder artifacts beside the database.",
+)
+@click.option(
+    "--serve-artifacts/--no-serve-artifacts",
+    envvar=env("SERVE_ARTIFACTS"),
+    default=True,
+    show_default=True,
+    help="Whether clients send and fetch artifacts through the server.",
+)
+@click.option("-h", "--host", envvar=env("HOST"), default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "-p", "--port", envvar=env("PORT"), default=5000, show_default=True, help="Port to listen on; 0 takes a free one."
+)
+@click.option(
+    "-w",
+    "--workers",
+    envvar=env("WORKERS"),
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Processes that answer requests. One is enough for most teams.",
+)
+@click.option(
+    "--durability",
+    envvar=env("DURABILITY"),
+    type=click.Choice(["normal", "full"]),
+    default="normal",
+    show_default=True,
+    help="What an acknowledged write survives: the death of the server (normal), or also the loss of power (full).",
+)
+@click.option(
+    "--access-log/--no-access-log",
+    envvar=env("ACCESS_LOG"),
+    default=True,
+    show_default=True,
+    help="Whether to write a line of JSON for each request to standard error.",
+)
+def server(
+    backend_store_uri: str,
+    default_artifact_root: str | None,
+    artifacts_destination: str | None,
+    serve_artifacts: bool,
+    host: str,
+    port: int,
+    workers: int,
+    durability: str,
+    access_log: bool,
+) -> None:
+    """Run the tracking server.
+
+    It keeps everything in a database and a folder, by default both below .mlkeep in the working folder, and stops
+    on Ctrl-C or SIGTERM after finishing what it has begun.
+
+    \b
+    Examples:
+      mlkeep server
+      mlkeep server --host 0.0.0.0 --port 8000 --backend-store-uri sqlite:////data/mlkeep.db
+    """
+    from mlkeep.sdk.local import artifacts_beside
+    from mlkeep.server.app import make_app
+    from mlkeep.server.options import ServerOptions
+    from mlkeep.web.listen import bind, url_of
+    from mlkeep.web.process import run
+    from mlkeep.web.workers import run_workers
+
+    if serve_artifacts:
+        destination = artifacts_destination or artifacts_beside(backend_store_uri)
+        root = default_artifact_root or "mlflow-artifacts:/"
+    else:
+        destination = None
+        root = default_artifact_root or artifacts_beside(backend_store_uri)
+    options = ServerOptions(
+        backend_store_uri=backend_store_uri,
+        artifact_root=root,
+        artifacts_destination=destination,
+        durability=durability,
+    )
+    with bind(host, port) as listening:
+        prepare = partial(make_app, options)
+
+        def announce() -> None:
+            click.echo(f"mlkeep is listening on {url_of(listening)} (Ctrl-C stops it).", err=True)
+
+        if workers == 1:
+            run(prepare(), listening, drain_s=DRAIN_S, access_log=access_log, on_ready=announce)
+        else:
+            prepare_once = prepare()  # brings the database up to date before several processes open it
+            del prepare_once
+            run_workers(
+                prepare, listening, workers, drain_s=DRAIN_S, access_log=access_log, on_ready=announce
+            )

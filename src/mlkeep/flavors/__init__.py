@@ -1,0 +1,1 @@
+"""Frameworks: how the models of each are saved, loaded and called."""

@@ -1,0 +1,111 @@
+"""Routes read off the endpoint table, and the errors all routes answer with."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qs
+
+import msgspec
+from litestar import HttpMethod, MediaType, Request, Response
+from litestar.exceptions import HTTPException
+from litestar.handlers import HTTPRouteHandler
+from litestar.status_codes import HTTP_200_OK, HTTP_404_NOT_FOUND, HTTP_405_METHOD_NOT_ALLOWED
+
+from mlkeep.core.errors import InternalError, InvalidInput, MlkeepException, NoSuchEndpoint, NotOffered
+from mlkeep.services.call import Caller
+from mlkeep.services.dispatch import Dispatcher
+from mlkeep.web.access import request_id_of
+from mlkeep.wire.decode import from_body, from_query
+from mlkeep.wire.endpoint import Endpoint
+from mlkeep.wire.errors import body_of, status_of
+from mlkeep.wire.message import Request as WireRequest
+from mlkeep.wire.table import ENDPOINTS, NOT_OFFERED
+
+AnyRequest = Request[Any, Any, Any]
+
+_log = logging.getLogger("mlkeep.server")
+_encode = msgspec.json.Encoder().encode
+
+
+def api_routes(dispatcher: Dispatcher) -> list[HTTPRouteHandler]:
+    """A handler for each row of the endpoint table."""
+    return [_route(endpoint, method, dispatcher) for endpoint in ENDPOINTS for method in endpoint.methods]
+
+
+def _route(endpoint: Endpoint, method: str, dispatcher: Dispatcher) -> HTTPRouteHandler:
+    paths = [path.replace("}", ":str}") for path in endpoint.paths]
+    kind, has_fields = endpoint.request, bool(endpoint.path_fields)
+
+    async def answer(request: AnyRequest) -> Response[bytes]:
+        extra = request.path_params if has_fields else None
+        wanted = await _from_get(kind, request, extra) if method == "GET" else await _from_body(kind, request, extra)
+        told = await dispatcher.call_async(wanted, Caller(request_id=request_id_of(request.scope)))
+        return json_response(_encode(told))
+
+    return HTTPRouteHandler(paths, http_method=[HttpMethod(method)], status_code=HTTP_200_OK, name=f"{method} {endpoint.path}")(
+        answer
+    )
+
+
+async def _from_get(kind: type[WireRequest], request: AnyRequest, extra: Mapping[str, str] | None) -> WireRequest:
+    """A GET without a query may carry a JSON body instead."""
+    query = parse_qs(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    if not query and (body := await request.body()):
+        return from_body(kind, body, extra)
+    return from_query(kind, query, extra)
+
+
+async def _from_body(kind: type[WireRequest], request: AnyRequest, extra: Mapping[str, str] | None) -> WireRequest:
+    if request.method in {"POST", "PUT"}:
+        check_is_json(request.headers.get("content-type", ""))
+    return from_body(kind, await request.body(), extra)
+
+
+def check_is_json(content_type: str) -> None:
+    """Raises InvalidInput: a body of this type is not read."""
+    if content_type.partition(";")[0].strip().lower() != "application/json":
+        raise InvalidInput(
+            f"Bad Request. Content-Type must be application/json, got '{content_type}'. Send the header Content-Type: "
+            "application/json."
+        )
+
+
+def json_response(body: bytes, status: int = HTTP_200_OK, headers: dict[str, str] | None = None) -> Response[bytes]:
+    """An answer that is JSON already."""
+    return Response(body, status_code=status, media_type=MediaType.JSON, headers=headers)
+
+
+def refused(_: AnyRequest, error: MlkeepException) -> Response[bytes]:
+    """The answer to a request that was refused."""
+    return json_response(body_of(error), status_of(error))
+
+
+def no_route(request: AnyRequest, error: HTTPException) -> Response[bytes]:
+    """The answer to a path or verb there is no route for, or to what the framework refused."""
+    path, method = request.scope["path"], request.method
+    if error.status_code == HTTP_404_NOT_FOUND:
+        if (known := _not_offered(path)) is not None:
+            return refused(
+                request, NotOffered(f"mlkeep does not offer MLflow's '{known}' (asked for {method} {path}).")
+            )
+        return refused(request, NoSuchEndpoint(f"There is nothing at {method} {path}: check the path and its version."))
+    if error.status_code == HTTP_405_METHOD_NOT_ALLOWED:
+        told = NoSuchEndpoint(f"The path {path} does not take {method} requests.")
+        return json_response(body_of(told), error.status_code, dict(error.headers or {}))
+    return json_response(body_of(MlkeepException(error.detail, error_code="BAD_REQUEST")), error.status_code)
+
+
+def _not_offered(path: str) -> str | None:
+    """The part of MLflow a path belongs to, if it is one that mlkeep leaves out."""
+    _, _, rest = path.partition("/mlflow/")
+    first = rest.partition("/")[0]
+    return first if first in NOT_OFFERED else None
+
+
+def failed(request: AnyRequest, error: Exception) -> Response[bytes]:
+    """The answer where the fault is ours: the log tells more, the client only where to look."""
+    request_id = request_id_of(request.scope)
+    _log.error("request %s failed", request_id, exc_info=error)
+    return refused(request, InternalError(f"The server failed; its log tells why under request id {request_id}."))

@@ -1,0 +1,71 @@
+"""The composition root of the tracking server."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from litestar import Litestar
+from litestar.exceptions import HTTPException
+
+from mlkeep.blobs.objects import ObjectArtifacts, local_artifacts
+from mlkeep.core.errors import MlkeepException, NotOffered
+from mlkeep.server.api import api_routes, failed, no_route, refused
+from mlkeep.server.artifacts import artifact_routes
+from mlkeep.server.home import home_routes
+from mlkeep.server.options import ServerOptions
+from mlkeep.services.artifacts import OpenStore
+from mlkeep.services.call import Settings
+from mlkeep.services.dispatch import Dispatcher
+from mlkeep.storage.sql.storage import SqlStorage
+
+
+MAX_BODY_BYTES = 100 * 1024 * 1024
+"""Of a request that is not an upload; the largest batch the protocol allows needs about a tenth."""
+
+
+def make_app(options: ServerOptions) -> Litestar:
+    """The application on the storage and artifacts that `options` name; it closes them when it stops.
+
+    Raises:
+        InvalidInput, NotOffered, Unavailable: the storage or the artifacts cannot be used; the message says why.
+    """
+    storage = SqlStorage(options.backend_store_uri, durability=options.durability)
+    proxied = None if options.artifacts_destination is None else local_artifacts(options.artifacts_destination)
+    dispatcher = Dispatcher(storage, Settings(artifact_root=options.artifact_root), _opener(proxied))
+    return build_app(dispatcher, proxied)
+
+
+def build_app(dispatcher: Dispatcher, proxied: ObjectArtifacts | None) -> Litestar:
+    """The application that answers with `dispatcher`, and keeps artifacts in `proxied` for clients, if there is one."""
+
+    @asynccontextmanager
+    async def answering(_: Litestar) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            dispatcher.close()
+
+    return Litestar(
+        [*home_routes(dispatcher), *api_routes(dispatcher), *artifact_routes(proxied)],
+        lifespan=[answering],
+        exception_handlers={MlkeepException: refused, HTTPException: no_route, Exception: failed},
+        request_max_body_size=MAX_BODY_BYTES,
+        openapi_config=None,
+        logging_config=None,
+        debug=False,
+    )
+
+
+def _opener(proxied: ObjectArtifacts | None) -> OpenStore:
+    """Opens artifact roots: those of the proxy in this process, others where they are."""
+
+    def open_store(uri: str) -> ObjectArtifacts:
+        scheme, _, path = uri.partition(":")
+        if scheme != "mlflow-artifacts":
+            return local_artifacts(uri)
+        if proxied is None:
+            raise NotOffered(f"The artifacts at '{uri}' are served by another server: this one has no artifact proxy.")
+        return proxied.below(path.strip("/"))
+
+    return open_store

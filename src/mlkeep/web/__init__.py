@@ -1,0 +1,1 @@
+"""What the tracking server and the model server both stand on: sockets, processes and the access log."""

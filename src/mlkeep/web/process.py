@@ -1,0 +1,72 @@
+"""One process that serves an application, from its start to its orderly end."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import signal
+import socket
+from collections.abc import Callable
+from typing import Final
+
+import uvicorn
+from litestar.types import ASGIApp
+
+from mlkeep.web.access import observed
+from mlkeep.web.listen import port_in_use
+
+_BACKLOG: Final = 2048
+
+
+def run(
+    app: ASGIApp, listening: socket.socket, *, drain_s: int, access_log: bool, on_ready: Callable[[], None]
+) -> None:
+    """Serve `app` on a bound socket until SIGTERM or SIGINT. Only for the main thread of a process.
+
+    Requests that are being answered at the end get `drain_s` seconds to finish.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    config = uvicorn.Config(
+        observed(app) if access_log else observed(app, write=_nowhere),
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=_BACKLOG,
+        timeout_graceful_shutdown=drain_s,
+    )
+    # uvicorn stops on these signals and then raises them again: by then the work is done, and the end is no failure.
+    before = {each: signal.signal(each, _ignore) for each in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        _Server(config, on_ready).run(sockets=[listening])
+    finally:
+        # What outlived its request keeps the process; from here on a second signal ends it at once.
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def _ignore(*_: object) -> None:
+    """A handler rather than SIG_IGN, which child processes would inherit."""
+
+
+def _nowhere(_line: bytes) -> None:
+    """An access log that nobody asked for."""
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            await super().startup(sockets)
+        except OSError as error:
+            # Two processes can bind one port; the second one learns of the first only when it starts to listen.
+            if error.errno == errno.EADDRINUSE and sockets:
+                raise port_in_use(*sockets[0].getsockname()[:2]) from error
+            raise
+        if self.started:
+            self._on_ready()
