@@ -80,9 +80,7 @@ class ObjectArtifacts:
         return LocalStore(self._root, mkdir=True)
 
     def _file(self, path: str) -> str:
-        name = paths.checked(path)
-        if not name or path.endswith("/"):
-            raise InvalidInput(f"Invalid path: '{path}': it must name a file.")
+        name = paths.checked_file(path)
         if (self._root / name).is_dir():
             raise InvalidInput(f"Invalid path: '{path}' is a directory, not a file.")
         return name

@@ -11,6 +11,7 @@ UPLOAD_PREFIX = ".artifact.uploading."
 """Names MLflow keeps for files on their way; nobody may ask for one."""
 
 _DRIVE = re.compile(r"[a-zA-Z]:[/\\]")
+_FORBIDDEN = re.compile(r"[#\x00-\x1f\x7f\ud800-\udfff]")
 _MAX_DECODINGS = 10
 
 
@@ -20,7 +21,7 @@ def checked(path: str) -> str:
     What it would become by percent-decoding, however often, is checked too, though not used.
 
     Raises:
-        InvalidInput: it is absolute, leaves the root by `..`, or has a `#`, a `file:` or a NUL in it.
+        InvalidInput: it is absolute, leaves the root by `..`, or has a `#`, a `file:` or a control character in it.
     """
     decoded = path
     for _ in range(_MAX_DECODINGS):
@@ -35,13 +36,23 @@ def checked(path: str) -> str:
     return "/".join(segments)
 
 
+def checked_file(path: str) -> str:
+    """`checked(path)`, if it can name a file. Raises InvalidInput: it names the root or a folder."""
+    name = checked(path)
+    if not name or path.endswith("/"):
+        raise InvalidInput(f"Invalid path: '{path}': it must name a file.")
+    return name
+
+
 def _refuse_unsafe(text: str, path: str) -> None:
     if ".." in re.split(r"[/\\]", text):
         raise InvalidInput(f"Invalid path: '{path}': it must not contain '..'.")
     if text.startswith(("/", "\\")) or _DRIVE.match(text):
         raise InvalidInput(f"Invalid path: '{path}': it must be relative to the artifact root.")
-    if "#" in text or "\0" in text or text.lower().startswith("file:"):
-        raise InvalidInput(f"Invalid path: '{path}': it must be a plain relative path, without '#'.")
+    if _FORBIDDEN.search(text) or text.lower().startswith("file:"):
+        raise InvalidInput(
+            f"Invalid path: {path!a}: it must be a plain relative path, without '#' and control characters."
+        )
 
 
 def joined(*parts: str) -> str:

@@ -6,6 +6,8 @@ from typing import BinaryIO
 
 import click
 
+from mlkeep.cli.options import env
+
 _CONTENT_TYPES = {"json": "application/json", "csv": "text/csv"}
 
 _model_uri = click.option(
@@ -52,7 +54,7 @@ def models() -> None:
     "--port",
     type=click.IntRange(0, 65535),
     default=5000,
-    envvar=["MLKEEP_PORT", "MLFLOW_PORT"],
+    envvar=env("PORT"),
     show_default=True,
     show_envvar=True,
     help="The port to listen on; 0 takes a free one.",
@@ -61,7 +63,7 @@ def models() -> None:
     "-h",
     "--host",
     default="127.0.0.1",
-    envvar=["MLKEEP_HOST", "MLFLOW_HOST"],
+    envvar=env("HOST"),
     show_default=True,
     show_envvar=True,
     help="The address to listen on; 0.0.0.0 is every one of this machine.",
@@ -71,7 +73,7 @@ def models() -> None:
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
     default=60,
-    envvar=["MLKEEP_SCORING_SERVER_REQUEST_TIMEOUT", "MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT"],
+    envvar=env("SCORING_SERVER_REQUEST_TIMEOUT"),
     show_default=True,
     show_envvar=True,
     help="Seconds a request may take before it is answered with 504.",
@@ -81,7 +83,7 @@ def models() -> None:
     "--workers",
     type=click.IntRange(min=1),
     default=1,
-    envvar=["MLKEEP_MODELS_WORKERS", "MLFLOW_MODELS_WORKERS"],
+    envvar=env("MODELS_WORKERS"),
     show_default=True,
     show_envvar=True,
     help="Processes that serve; each holds the model.",
@@ -151,6 +153,6 @@ def predict(model_uri: str, input_path: BinaryIO, output_path: BinaryIO, content
       echo '{"inputs": [[5.1, 3.5, 1.4, 0.2]]}' | mlkeep models predict -m models:/iris-classifier@champion
       mlkeep models predict -m runs:/RUN_ID/model -i flowers.csv -t csv -o predictions.json
     """
-    from mlkeep.serving.process import load
+    from mlkeep.serving.server import load
 
     output_path.write(load(model_uri).answer(input_path.read(), _CONTENT_TYPES[content_type]))

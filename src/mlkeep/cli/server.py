@@ -121,6 +121,4 @@ def server(
         else:
             prepare_once = prepare()  # brings the database up to date before several processes open it
             del prepare_once
-            run_workers(
-                prepare, listening, workers, drain_s=DRAIN_S, access_log=access_log, on_ready=announce
-            )
+            run_workers(prepare, listening, workers, drain_s=DRAIN_S, access_log=access_log, on_ready=announce)

@@ -85,9 +85,7 @@ def _log_as_model(destination: Destination, folder: Path, save: Callable[[Path, 
     try:
         if run_id is not None:
             client.log_outputs(run_id, [LoggedModelOutput(model_id=logged.model_id, step=destination.step)])
-        model = save(
-            folder, Model(artifact_path=logged.artifact_location, run_id=run_id, model_id=logged.model_id)
-        )
+        model = save(folder, Model(artifact_path=logged.artifact_location, run_id=run_id, model_id=logged.model_id))
         client.log_model_artifacts(logged.model_id, str(folder))
         ready = client.finalize_logged_model(logged.model_id, "READY")
     except BaseException:

@@ -6,7 +6,6 @@ import bz2
 import dis
 import gzip
 import importlib
-import importlib.util
 import io
 import lzma
 import os
@@ -105,7 +104,7 @@ class _ByName:
 
 
 class _CloudPickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no types
-    """Pickles our public classes under MLflow's names, and notes the modules it meets."""
+    """Pickles our modules and public classes under MLflow's names, and notes the modules it meets."""
 
     def __init__(self, file: io.BytesIO) -> None:
         super().__init__(file)
@@ -118,6 +117,9 @@ class _CloudPickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle h
             module, name = _BY_MLFLOWS_NAME[obj]
             return getattr, (_ByName(module), name)
         self.modules.update(_modules_of(obj))
+        if isinstance(obj, types.ModuleType) and _is_in(obj.__name__, "mlkeep"):
+            # Code that says `mlkeep.log_metric`, or `mlflow.log_metric` where mlkeep bears that name.
+            return subimport, (f"mlflow{obj.__name__.removeprefix('mlkeep')}",)
         return super().reducer_override(obj)
 
 
@@ -160,25 +162,27 @@ class _Unpickler(pickle.Unpickler):
             return _OURS[module, name]
         if (module, name) == ("cloudpickle.cloudpickle", "subimport"):
             return _import_by_name
-        if _is_mlflows(module):
+        if _is_in(module, "mlflow"):
             return getattr(_import_by_name(module), name)
         return super().find_class(module, name)
 
 
 def _import_by_name(module: str) -> types.ModuleType:
-    """`module`; for one of MLflow's, ours if it has a part in pickles or if MLflow is not installed."""
+    """`module`; one of MLflow's may be ours, where ours has a part in pickles or MLflow has none of this name."""
     if module == python_model.LOADER_MODULE:
         return python_model
-    if not _is_mlflows(module) or importlib.util.find_spec("mlflow") is not None:
-        return importlib.import_module(module)
-    counterpart = f"mlkeep{module.removeprefix('mlflow')}"
     try:
-        return importlib.import_module(counterpart)
+        return importlib.import_module(module)
+    except ModuleNotFoundError:
+        if not _is_in(module, "mlflow"):
+            raise
+    try:
+        return importlib.import_module(f"mlkeep{module.removeprefix('mlflow')}")
     except ModuleNotFoundError as error:
         raise InvalidInput(
             f"The pickle needs {module}, which mlkeep has no counterpart for: install mlflow to load it."
         ) from error
 
 
-def _is_mlflows(module: str) -> bool:
-    return module == "mlflow" or module.startswith("mlflow.")
+def _is_in(module: str, package: str) -> bool:
+    return module == package or module.startswith(f"{package}.")

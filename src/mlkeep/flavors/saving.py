@@ -170,9 +170,7 @@ def _copy_all(sources: Iterable[str] | None, folder: Path, into: str, field: str
     return copied
 
 
-def _signature(
-    ceremony: Ceremony, predict: Callable[[Any, dict[str, Any] | None], Any]
-) -> ModelSignature | None:
+def _signature(ceremony: Ceremony, predict: Callable[[Any, dict[str, Any] | None], Any]) -> ModelSignature | None:
     if ceremony.signature is False:
         return None
     if ceremony.input_example is None:

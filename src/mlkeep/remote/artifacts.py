@@ -48,7 +48,7 @@ class ProxiedArtifacts:
 
     def _put(self, path: str, file: IO[bytes], size: int) -> None:
         content_type = mimetypes.guess_type(path)[0] or "application/octet-stream"
-        self._transport.upload(self._address(path), file, size, content_type)
+        self._transport.upload(self._address(paths.checked_file(path)), file, size, content_type)
 
     def _address(self, path: str) -> str:
         return f"{_ROOT}/{quote(paths.joined(self._root, paths.checked(path)))}"

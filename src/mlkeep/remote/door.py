@@ -9,6 +9,7 @@ import msgspec
 
 from mlkeep.core.errors import InternalError
 from mlkeep.remote.transport import Transport
+from mlkeep.wire.check import checked
 from mlkeep.wire.message import Message, Request, spelled
 from mlkeep.wire.table import BY_REQUEST
 
@@ -22,7 +23,7 @@ class HttpDoor:
     def call(self, request: Request) -> Message:
         """The answer to a request. Raises MlkeepException."""
         endpoint = BY_REQUEST[type(request)]
-        fields = _written(request)
+        fields = _written(checked(request))
         path = endpoint.path
         for name in endpoint.path_fields:
             path = path.replace(f"{{{name}}}", quote(str(fields[name]), safe=""))

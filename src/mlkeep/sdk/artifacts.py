@@ -48,11 +48,15 @@ def store_at(root_uri: str, tracking_uri: str) -> ArtifactStore:
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where something lies: an artifact root and a path below it. `note` is put beside what is downloaded."""
+    """Where something lies: an artifact root and a path below it. `note` is put beside what is downloaded.
+
+    `stands_for` is the folder among a run's artifacts that the root is shown as, "" for the root of them all.
+    """
 
     root: str
     path: str = ""
     note: str = ""
+    stands_for: str = ""
 
 
 def places_of(uri: str, tracking_uri: str, registry_uri: str) -> Iterator[Place]:
@@ -72,7 +76,7 @@ def _places_in_run(run_id: str, path: str, tracking_uri: str) -> Iterator[Place]
     yield Place(info.artifact_uri, path)
     name, _, rest = path.partition("/")
     if name and (model := find_logged_model(tracking_uri, info.experiment_id, run_id, name)) is not None:
-        yield Place(model.info.artifact_uri, rest)
+        yield Place(model.info.artifact_uri, rest, stands_for=name)
 
 
 def find_logged_model(tracking_uri: str, experiment_id: str, run_id: str, name: str) -> Any | None:
@@ -230,7 +234,7 @@ def list_artifacts(
     tracking = tracking_uri or config.get_tracking_uri()
     for place in places_of(uri, tracking, _registry_of(tracking_uri)):
         if found := store_at(place.root, tracking).list(place.path):
-            return found
+            return [msgspec.structs.replace(info, path=paths.joined(place.stands_for, info.path)) for info in found]
     return []
 
 

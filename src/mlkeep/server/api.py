@@ -35,11 +35,12 @@ def api_routes(dispatcher: Dispatcher) -> list[HTTPRouteHandler]:
 
 
 def _route(endpoint: Endpoint, method: str, dispatcher: Dispatcher) -> HTTPRouteHandler:
-    paths = [path.replace("}", ":str}") for path in endpoint.paths]
+    # The key of a tag is the only field of a path that may have slashes; the framework gives it with one more.
+    paths = [path.replace("{key}", "{key:path}").replace("_id}", "_id:str}") for path in endpoint.paths]
     kind, has_fields = endpoint.request, bool(endpoint.path_fields)
 
     async def answer(request: AnyRequest) -> Response[bytes]:
-        extra = request.path_params if has_fields else None
+        extra = {name: value.lstrip("/") for name, value in request.path_params.items()} if has_fields else None
         wanted = await _from_get(kind, request, extra) if method == "GET" else await _from_body(kind, request, extra)
         told = await dispatcher.call_async(wanted, Caller(request_id=request_id_of(request.scope)))
         return json_response(_encode(told))

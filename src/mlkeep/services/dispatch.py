@@ -15,6 +15,7 @@ from mlkeep.services.artifacts import OpenStore, listing
 from mlkeep.services.call import Call, Caller, Settings
 from mlkeep.storage.contract import Storage, Transaction
 from mlkeep.wire.artifacts import ListArtifacts, ListLoggedModelArtifacts
+from mlkeep.wire.check import checked
 from mlkeep.wire.logged_models import GetLoggedModel
 from mlkeep.wire.message import Message, Request
 from mlkeep.wire.runs import GetRun
@@ -53,6 +54,7 @@ class Dispatcher:
 
     def call(self, request: Request, caller: Caller = NOBODY) -> Message:
         """The answer to a request. Raises MlkeepException."""
+        checked(request)
         if (case := WRITES.get(type(request))) is not None:
             return self.storage.write(self._operation(case, request, caller)).result()
         if (case := READS.get(type(request))) is not None:
@@ -60,7 +62,7 @@ class Dispatcher:
         return self._list_artifacts(request, caller)
 
     async def call_async(self, request: Request, caller: Caller = NOBODY) -> Message:
-        """The answer to a request, for an event loop. Raises MlkeepException."""
+        """The answer to a request that was decoded, for an event loop. Raises MlkeepException."""
         if (case := WRITES.get(type(request))) is not None:
             return await self.storage.write_async(self._operation(case, request, caller))
         return await asyncio.get_running_loop().run_in_executor(self._readers, self.call, request, caller)

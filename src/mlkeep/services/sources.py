@@ -39,7 +39,7 @@ def resolve(call: Call, uri: str, run_id: str, model_id: str) -> Source:
     if model_id:
         model = call.tx.logged_models.get(model_id)
         run_id = run_id or model.source_run_id
-    if is_local(uri) or uri.startswith("mlflow-artifacts:"):
+    if is_local(uri) or uri.lower().startswith("mlflow-artifacts:"):
         _check_belongs(call, uri, run_id, model_id)
     return Source(uri=uri, storage_uri=uri, run_id=run_id, model_id=model_id)
 

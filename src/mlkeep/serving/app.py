@@ -16,10 +16,10 @@ from litestar.exceptions import HTTPException
 from litestar.status_codes import HTTP_200_OK, HTTP_405_METHOD_NOT_ALLOWED, HTTP_415_UNSUPPORTED_MEDIA_TYPE
 
 from mlkeep.core.errors import InternalError, MlkeepException
-from mlkeep.serving.access import request_id_of
 from mlkeep.serving.body import UnsupportedContentType
-from mlkeep.serving.scoring import ScoredModel
+from mlkeep.serving.scoring import ModelFailed, ScoredModel
 from mlkeep.version import __version__
+from mlkeep.web.access import request_id_of
 from mlkeep.wire.errors import body_of, status_of
 
 MAX_BODY_BYTES: Final = 1 << 30
@@ -67,6 +67,7 @@ def build_app(model: ScoredModel, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> Li
         lifespan=[predicting],
         exception_handlers={
             UnsupportedContentType: _unsupported,
+            ModelFailed: _model_failed,
             MlkeepException: _refused,
             HTTPException: _no_route,
             Exception: _failed,
@@ -88,6 +89,11 @@ def _unsupported(_: _AnyRequest, error: UnsupportedContentType) -> Response[str]
 
 def _refused(_: _AnyRequest, error: MlkeepException) -> Response[bytes]:
     return _json(body_of(error), status_of(error))
+
+
+def _model_failed(request: _AnyRequest, error: ModelFailed) -> Response[bytes]:
+    _log.error("request %s: the model failed", request_id_of(request.scope), exc_info=error.__cause__)
+    return _refused(request, error)
 
 
 def _no_route(request: _AnyRequest, error: HTTPException) -> Response[bytes]:

@@ -105,11 +105,8 @@ class ColumnReader:
             return self._by_column(value)
         if is_objects(value):
             return self._frame(table_of_objects(value).columns(), None, as_values=True)
-        if self._named:
-            if len(self._specs) == 1 and isinstance(value, list):
-                return self._by_column({self._specs[0].name: value})
-            # Names are missing: the positions in their place let `predict` say which.
-            return pd.DataFrame(value if isinstance(value, list) else [value])
+        if self._named and len(self._specs) == 1 and isinstance(value, list):
+            return self._by_column({self._specs[0].name: value})
         return self._rows(value if isinstance(value, list) else [value])
 
     def instances(self, value: Any) -> object:
@@ -148,7 +145,8 @@ class ColumnReader:
         return self._frame(columns, None, as_values=True)
 
     def _rows(self, rows: list[Any]) -> object:
-        if not self._is_scalar:
+        """Values without names. Where the signature has some, it is `predict` that misses them."""
+        if not self._named and not self._is_scalar:
             return rows
         width = len(rows[0]) if rows and isinstance(rows[0], list) else 1
         wide = [row if isinstance(row, list) else [row] for row in rows]
@@ -166,8 +164,11 @@ class ColumnReader:
         for position, (name, given) in enumerate(columns.items()):
             spec = self._spec(name, position)
             column = list(given) if spec is None else _column(spec, f"column {name!r}", given, as_values=as_values)
-            read[name] = pd.Series(column, index=index) if index is not None else column
-        return pd.DataFrame(read, columns=pd.Index(list(columns)), index=index)
+            read[name] = column
+        frame = pd.DataFrame(read, columns=pd.Index(list(columns)))
+        if index is not None and read:
+            frame.index = index  # set rather than given: pandas would align the columns to it
+        return frame
 
     def _spec(self, name: Hashable, position: int) -> ColSpec | None:
         if self._named:

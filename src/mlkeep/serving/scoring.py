@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlkeep.core.errors import BadRequest, MlkeepException
@@ -22,7 +21,9 @@ from mlkeep.serving.tables import table_of_records, table_of_split
 if TYPE_CHECKING:
     from mlkeep.flavors.pyfunc import PyFuncModel
 
-_log = logging.getLogger("mlkeep.serving")
+
+class ModelFailed(BadRequest):
+    """The model raised something that is no error of mlkeep's; `__cause__` is what."""
 
 
 class Call(NamedTuple):
@@ -41,6 +42,7 @@ class ScoredModel:
         signature = model.metadata.signature
         self._model = model
         self._reader = reader_for(None if signature is None else signature.inputs)
+        self._is_from_type_hint = model.metadata.is_signature_from_type_hint
         self._param_names = {spec.name for spec in signature.params.params} if signature and signature.params else set()
 
     def answer(self, body: bytes, content_type: str | None) -> bytes:
@@ -48,7 +50,8 @@ class ScoredModel:
 
         Raises:
             UnsupportedContentType: bodies of this type are not read here.
-            BadRequest: the body cannot be read, or the model failed on it.
+            BadRequest: the body cannot be read.
+            ModelFailed: the model raised on it.
             InvalidInput: the body does not fit the model's signature.
             InternalError: there is no JSON for what the model answered.
         """
@@ -60,6 +63,8 @@ class ScoredModel:
         kind = content_type_of(content_type)
         if kind is ContentType.JSON:
             return self._read_json(json_object(body))
+        if self._is_from_type_hint:
+            raise _needs_inputs(kind.value)
         return Call(self._reader.csv(text_of(body)) if kind is ContentType.CSV else parquet_frame(body))
 
     def _read_json(self, fields: dict[str, Any]) -> Call:
@@ -69,6 +74,10 @@ class ScoredModel:
             return Call(data, own or None, is_wrapped=False)
         name = format_of(fields)
         value, params = fields[name], fields.get("params")
+        if self._is_from_type_hint:
+            if name != "inputs":
+                raise _needs_inputs(name)
+            return Call(value, params)
         if name == "inputs":
             return Call(self._reader.inputs(value), params)
         if name == "instances":
@@ -82,8 +91,14 @@ class ScoredModel:
         except MlkeepException:
             raise
         except Exception as error:  # the model is a plugin: what it raises is the answer to this request only
-            _log.exception("the model failed to predict")
-            raise BadRequest(
+            raise ModelFailed(
                 "Encountered an unexpected error while evaluating the model. Verify that the input is compatible "
                 f"with the model for inference. Error: {type(error).__name__}: {error}"
             ) from error
+
+
+def _needs_inputs(given: str) -> BadRequest:
+    return BadRequest(
+        "Invalid input. The signature of this model comes from the type hints of its predict function, so its input "
+        f"must be sent as JSON in the field 'inputs'. Got '{given}'."
+    )

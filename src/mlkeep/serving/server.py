@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import Final
 
-from mlkeep.serving.app import DEFAULT_TIMEOUT_S
-from mlkeep.serving.listen import bind, url_of
-from mlkeep.serving.process import load, run
-from mlkeep.serving.workers import run_workers
+from litestar import Litestar
+
+from mlkeep.flavors.pyfunc import load_model
+from mlkeep.serving.app import DEFAULT_TIMEOUT_S, build_app
+from mlkeep.serving.scoring import ScoredModel
+from mlkeep.web.listen import bind, url_of
+from mlkeep.web.process import run
+from mlkeep.web.workers import run_workers
+
+DRAIN_S: Final = 5
+"""Seconds that a stop waits beyond the time limit of a request."""
+
+
+def load(model_uri: str) -> ScoredModel:
+    """The model at `model_uri`, ready to score."""
+    return ScoredModel(load_model(model_uri))
+
+
+def make_app(model_uri: str, timeout_s: float) -> Litestar:
+    """The application that serves the model at `model_uri`. Raises as `serve`."""
+    return build_app(load(model_uri), timeout_s=timeout_s)
 
 
 def serve(
@@ -28,9 +47,11 @@ def serve(
         InvalidInput: the address cannot be listened on, or the model's URI makes no sense.
         NotFound: there is no such model.
     """
+    prepare = partial(make_app, model_uri, timeout_s)
+    drain_s = int(timeout_s) + DRAIN_S
     with bind(host, port) as listening:
         url = url_of(listening)
         if workers > 1:
-            run_workers(model_uri, listening, workers, timeout_s=timeout_s, on_ready=lambda: on_ready(url))
+            run_workers(prepare, listening, workers, drain_s=drain_s, access_log=True, on_ready=lambda: on_ready(url))
         else:
-            run(load(model_uri), listening, timeout_s=timeout_s, on_ready=lambda: on_ready(url))
+            run(prepare(), listening, drain_s=drain_s, access_log=True, on_ready=lambda: on_ready(url))

@@ -60,8 +60,9 @@ def table_of_split(value: object) -> Table:
         raise _broken_split(f"'index' has {len(index)} entries, 'data' has {len(data)} rows")
     if twice := [name for position, name in enumerate(names) if name in names[:position]]:
         raise _broken_split(f"column {twice[0]!r} is given twice")
-    if any(isinstance(name, (list, dict)) for name in names):
-        raise _broken_split("each of 'columns' must be a text or a number")
+    for field, labels in (("columns", names), ("index", index or [])):
+        if any(isinstance(label, (list, dict)) for label in labels):
+            raise _broken_split(f"each of '{field}' must be a text or a number")
     return Table(names, data, index)
 
 

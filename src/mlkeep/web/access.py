@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import time
-import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,11 +33,14 @@ class AccessLine(msgspec.Struct, frozen=True):
 
 def to_stderr(line: bytes) -> None:
     """Write `line` to standard error in one piece, so that lines of several workers do not mix."""
-    os.write(2, line)
+    with suppress(OSError):  # nobody reads it any more; that is no reason to fail a request
+        os.write(2, line)
 
 
-def observed(app: ASGIApp, write: Callable[[bytes], object] = to_stderr) -> ASGIApp:
-    """`app` with a request id and an access-log line (JSON, newline at the end) for each HTTP request.
+def observed(app: ASGIApp, write: Callable[[bytes], object] | None = to_stderr) -> ASGIApp:
+    """`app` with a request id and, given something to `write` it, an access-log line for each HTTP request.
+
+    The line is JSON with a newline at the end.
 
     An X-Request-Id of 1 to 128 printable ASCII characters is taken over from the client; else one is made. The answer
     carries it. A status of 0 in the log means that the client was gone before there was an answer.
@@ -49,7 +53,7 @@ def observed(app: ASGIApp, write: Callable[[bytes], object] = to_stderr) -> ASGI
         started = time.perf_counter()
         request_id = next((value for name, value in scope["headers"] if name == _ID_HEADER), b"")
         if not _ACCEPTABLE_ID.fullmatch(request_id):
-            request_id = uuid.uuid4().hex.encode()
+            request_id = b"%032x" % random.getrandbits(128)
         scope.setdefault("state", {})["request_id"] = request_id.decode("ascii")
         status = 0
 
@@ -60,6 +64,9 @@ def observed(app: ASGIApp, write: Callable[[bytes], object] = to_stderr) -> ASGI
                 message["headers"] = [*message["headers"], (_ID_HEADER, request_id)]
             await send(message)
 
+        if write is None:
+            await app(scope, receive, send_with_id)
+            return
         try:
             await app(scope, receive, send_with_id)
         finally:

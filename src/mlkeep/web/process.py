@@ -29,7 +29,7 @@ def run(
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     config = uvicorn.Config(
-        observed(app) if access_log else observed(app, write=_nowhere),
+        observed(app) if access_log else observed(app, write=None),
         lifespan="on",
         log_config=None,
         access_log=False,
@@ -49,10 +49,6 @@ def run(
 
 def _ignore(*_: object) -> None:
     """A handler rather than SIG_IGN, which child processes would inherit."""
-
-
-def _nowhere(_line: bytes) -> None:
-    """An access log that nobody asked for."""
 
 
 class _Server(uvicorn.Server):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -15,11 +16,11 @@ from sklearn.linear_model import LogisticRegression
 
 from mlkeep.flavors.sklearn import save_model
 from mlkeep.models.datatypes import DataType
-from mlkeep.models.schema import ColSpec, Schema
+from mlkeep.models.schema import ColSpec, ParamSchema, ParamSpec, Schema
 from mlkeep.models.signature import ModelSignature
-from mlkeep.serving.access import observed
 from mlkeep.serving.app import build_app
-from mlkeep.serving.process import load
+from mlkeep.serving.server import load
+from mlkeep.web.access import observed
 
 AB = ModelSignature(inputs=Schema([ColSpec(DataType.double, "a"), ColSpec(DataType.double, "b")]))
 
@@ -32,13 +33,14 @@ def save_a_above_b(path: Path, signature: ModelSignature | None) -> Path:
     return path
 
 
-def save_scripted(path: Path) -> Path:
-    """A saved model without a signature that does what its first input says: raise, sleep, answer something odd."""
+def save_scripted(path: Path, signature: ModelSignature | None = None) -> Path:
+    """A saved model, without a signature of inputs, that does what its first input says: raise, wait, answer something odd."""
     # A class of a function is pickled by value, so that a process without this file can load it.
 
     class Scripted(BaseEstimator):  # type: ignore[misc]
         def predict(self, data: Any) -> Any:
             import time
+            from pathlib import Path
 
             from mlkeep.core.errors import NotFound
 
@@ -47,11 +49,14 @@ def save_scripted(path: Path) -> Path:
                 raise ValueError("the matrix is singular")
             if word == "not found":
                 raise NotFound("no such customer: 7")
-            if word == "sleep":
-                time.sleep(float(rest[0]))
+            if word == "wait":
+                started, released = map(Path, rest)
+                started.touch()
+                while not released.exists():
+                    time.sleep(0.01)
             return {"set": {1}, "nan": [float("nan")]}.get(word, word)
 
-    save_model(Scripted(), path, serialization_format="cloudpickle")
+    save_model(Scripted(), path, signature=signature, serialization_format="cloudpickle")
     return path
 
 
@@ -71,6 +76,25 @@ def bare_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def scripted_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A saved model that misbehaves on request: see `save_scripted`."""
     return save_scripted(tmp_path_factory.mktemp("models") / "scripted")
+
+
+@pytest.fixture(scope="session")
+def with_params_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A saved model whose signature has nothing but the parameter p, a long."""
+    signature = ModelSignature(params=ParamSchema([ParamSpec("p", "long", 3)]))
+    return save_scripted(tmp_path_factory.mktemp("models") / "with_params", signature)
+
+
+@pytest.fixture(scope="session")
+def hinted_path(model_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The classifier as if its signature came from type hints, which MLflow marks in the folder."""
+    path = tmp_path_factory.mktemp("models") / "hinted"
+    shutil.copytree(model_path, path)
+    described = (path / "MLmodel").read_text()
+    (path / "MLmodel").write_text(
+        described.replace("is_signature_from_type_hint: false", "is_signature_from_type_hint: true")
+    )
+    return path
 
 
 class Served(Protocol):

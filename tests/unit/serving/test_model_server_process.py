@@ -10,16 +10,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import psutil
+import psutil  # type: ignore[import-untyped]  # no stubs in the development environment
 import pytest
 
 from mlkeep.core.errors import InvalidInput, NotFound
-from mlkeep.serving.listen import bind, url_of
 from mlkeep.serving.server import serve
+from mlkeep.web.listen import bind, url_of
 
 _SCRIPT = """
 import sys
@@ -45,6 +45,22 @@ def server(model: Path, tmp_path: Path, *, workers: int = 1) -> Iterator[tuple[s
             process.kill()
 
 
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for another process; 20 seconds are more than any step here takes."""
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def is_refused(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
 def post(connection: http.client.HTTPConnection, inputs: list[object]) -> tuple[int, object]:
     connection.request("POST", "/invocations", json.dumps({"inputs": inputs}), {"Content-Type": "application/json"})
     answer = connection.getresponse()
@@ -65,47 +81,37 @@ def test_one_connection_carries_many_requests(scripted_path: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_sigterm_lets_a_request_in_flight_finish(scripted_path: Path, tmp_path: Path, workers: int) -> None:
+def test_sigterm_closes_the_port_and_lets_a_request_in_flight_finish(
+    scripted_path: Path, tmp_path: Path, workers: int
+) -> None:
+    started, released = tmp_path / "started", tmp_path / "released"
+    answers: list[tuple[int, object]] = []
     with server(scripted_path, tmp_path, workers=workers) as (process, port):
         connection = http.client.HTTPConnection("127.0.0.1", port)
-        answers: list[tuple[int, object]] = []
-        asking = threading.Thread(target=lambda: answers.append(post(connection, ["sleep", "1.5"])))
+        inputs: list[object] = ["wait", str(started), str(released)]
+        asking = threading.Thread(target=lambda: answers.append(post(connection, inputs)))
         asking.start()
-        _until_a_request_is_read(port)
+        until(started.exists)
         process.send_signal(signal.SIGTERM)
+        until(lambda: is_refused(port))
+        released.touch()
         asking.join()
         connection.close()
         remaining = process.stdout.read() if process.stdout else ""
+        process.wait(20)
 
-    assert answers == [(200, {"predictions": "sleep"})]
+    assert answers == [(200, {"predictions": "wait"})]
     assert (remaining, process.returncode) == ("ended\n", 0)
-
-
-def _until_a_request_is_read(port: int) -> None:
-    """Return when the server has taken all bytes of the client's connection, so that its request is in flight."""
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        waiting = [
-            line.split()
-            for line in Path("/proc/net/tcp").read_text().splitlines()[1:]
-            if int(line.split()[1].rpartition(":")[2], 16) == port and line.split()[3] == "01"
-        ]
-        if waiting and all(fields[4].endswith(":00000000") for fields in waiting):
-            return
-        threading.Event().wait(0.01)
-    raise AssertionError("the server did not read the request")
 
 
 def test_several_workers_share_the_port_and_one_that_dies_is_replaced(scripted_path: Path, tmp_path: Path) -> None:
     with server(scripted_path, tmp_path, workers=2) as (process, port):
         parent = psutil.Process(process.pid)
-        before = _workers(parent)
+        before = workers_of(parent)
         before[0].kill()
         before[0].wait()
-        deadline = time.monotonic() + 20
-        while len(_workers(parent)) < 2 and time.monotonic() < deadline:
-            threading.Event().wait(0.05)
-        after = _workers(parent)
+        until(lambda: len(workers_of(parent)) == 2)
+        after = workers_of(parent)
         connection = http.client.HTTPConnection("127.0.0.1", port)
         answer = post(connection, ["a"])
         connection.close()
@@ -117,12 +123,13 @@ def test_several_workers_share_the_port_and_one_that_dies_is_replaced(scripted_p
     assert answer == (200, {"predictions": "a"})
 
 
-def _workers(parent: psutil.Process) -> list[psutil.Process]:
-    return [
-        child
-        for child in parent.children()
-        if child.status() != psutil.STATUS_ZOMBIE and "spawn_main" in " ".join(child.cmdline())
-    ]
+def workers_of(parent: psutil.Process) -> list[psutil.Process]:
+    found = []
+    for child in parent.children():
+        with suppress(psutil.NoSuchProcess):
+            if child.status() != psutil.STATUS_ZOMBIE and "spawn_main" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
 
 
 def test_the_socket_sends_without_delay_and_so_do_its_connections() -> None:

@@ -30,7 +30,7 @@ from mlkeep.serving.encode import encode
         pytest.param(pd.DataFrame({"a": [1, 2], "b": ["x", None]}), '[{"a":1,"b":"x"},{"a":2,"b":null}]', id="frame"),
         pytest.param(pd.DataFrame([[1.5, np.nan]]), '[{"0":1.5,"1":NaN}]', id="frame without names"),
         pytest.param(
-            pd.DataFrame({"t": pd.to_datetime(["2020-01-01", None])}),
+            pd.DataFrame({"t": pd.DatetimeIndex(["2020-01-01", pd.NaT])}),
             '[{"t":"2020-01-01T00:00:00"},{"t":"NaT"}]',
             id="times in a frame",
         ),

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mlkeep.core.errors import BadRequest
+from mlkeep.serving.scoring import Call
+from mlkeep.serving.server import load
 from mlkeep.version import __version__
 
 Served = Callable[..., AbstractContextManager[Any]]
@@ -179,6 +183,13 @@ def test_csv_without_columns_is_a_bad_request(client: Any) -> None:
     assert "No columns to parse from file" in answer.json()["message"]
 
 
+@pytest.mark.skipif(find_spec("pyarrow") is not None, reason="pyarrow is here")
+def test_parquet_without_pyarrow_is_415_with_the_way_out(client: Any) -> None:
+    answer = client.post("/invocations", content=b"", headers={"content-type": "application/vnd.apache.parquet"})
+
+    assert (answer.status_code, "install pyarrow" in answer.text) == (415, True)
+
+
 def test_nan_may_be_written_as_python_writes_it(scripted: Any) -> None:
     headers = {"content-type": "application/json"}
 
@@ -191,6 +202,32 @@ def test_a_request_of_language_models_is_passed_on_whole_and_answered_bare(scrip
 
     assert answer.status_code == 400
     assert "AttributeError: 'dict' object has no attribute 'tolist'" in answer.json()["message"]
+
+
+def test_a_request_of_language_models_may_carry_params_beside_its_own_keys(with_params_path: Path) -> None:
+    model = load(str(with_params_path))
+
+    assert model.read(b'{"messages": [], "p": 5, "x": 1}', "application/json") == Call(
+        {"messages": [], "x": 1}, {"p": 5}, is_wrapped=False
+    )
+    assert model.read(b'{"inputs": {}, "params": {"p": 5}}', "application/json") == Call({}, {"p": 5})
+
+
+def test_params_of_the_wrong_type_are_an_invalid_parameter(with_params_path: Path, served: Served) -> None:
+    with served(with_params_path) as client:
+        answer = client.post("/invocations", json={"inputs": ["a"], "params": {"p": "x"}})
+
+    assert (answer.status_code, answer.json()["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
+    assert "'p'" in answer.json()["message"]
+
+
+def test_a_model_with_type_hints_takes_only_inputs_and_those_untouched(hinted_path: Path) -> None:
+    model = load(str(hinted_path))
+
+    assert model.read(b'{"inputs": [[1, "x"], {}]}', "application/json") == Call([[1, "x"], {}])
+    for body, content_type in ((json.dumps(SPLIT).encode(), "application/json"), (b"a\n1\n", "text/csv")):
+        with pytest.raises(BadRequest, match="must be sent as JSON in the field 'inputs'"):
+            model.read(body, content_type)
 
 
 def test_a_model_that_raises_is_a_bad_request_with_its_words_and_no_traceback(
@@ -217,9 +254,11 @@ def test_a_prediction_without_json_is_a_fault_of_the_server(scripted: Any) -> No
     assert "builtins.set" in answer.json()["message"]
 
 
-def test_a_request_beyond_the_time_limit_is_504(scripted_path: Path, served: Served) -> None:
+def test_a_request_beyond_the_time_limit_is_504(scripted_path: Path, served: Served, tmp_path: Path) -> None:
+    started, released = tmp_path / "started", tmp_path / "released"
     with served(scripted_path, timeout_s=0.05) as client:
-        answer = client.post("/invocations", json={"inputs": ["sleep", "0.3"]})
+        answer = client.post("/invocations", json={"inputs": ["wait", str(started), str(released)]})
+        released.touch()
 
     assert (answer.status_code, answer.text) == (504, "Request processing time exceeded limit")
     assert answer.headers["content-type"] == "application/json"

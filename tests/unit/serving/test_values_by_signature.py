@@ -119,6 +119,7 @@ def test_inputs_read_text_columns_as_numpy_does() -> None:
 
 
 AB = Schema([ColSpec("double", "a"), ColSpec("double", "b")])
+MIXED = Schema([ColSpec(kind.name, kind.name, required=False) for kind in DataType])
 ONE_ROW = pd.DataFrame({"a": [1.0], "b": [2.0]})
 
 
@@ -144,6 +145,15 @@ def test_columns_keep_the_order_the_index_and_the_strangers_they_were_sent_with(
     received = reader_for(AB).table(table_of_split(sent))
 
     assert_frame_equal(received, pd.DataFrame({"b": [2.0], "a": [1.0], "z": [3]}, index=[7]))  # type: ignore[arg-type]
+
+
+def test_an_index_moves_no_value() -> None:
+    sent = {"columns": ["string", "long"], "index": [7, 3], "data": [["x", 1], ["y", None]]}
+
+    received: Any = reader_for(MIXED).table(table_of_split(sent))
+
+    assert received.index.tolist() == [7, 3]
+    assert received.to_dict("list") == {"string": ["x", "y"], "long": [1, None]}
 
 
 def test_rows_without_names_reach_the_check_under_their_positions() -> None:
@@ -190,6 +200,13 @@ def test_integers_inside_nested_doubles_are_made_doubles() -> None:
 
     assert received.to_dict("list") == {"a": [[1.0, 2.5]], "o": [{"k": 3.0}]}
     assert isinstance(received["a"][0][0], float)
+
+
+def test_nested_numbers_too_large_for_their_type_are_refused() -> None:
+    reader = reader_for(Schema([ColSpec(Array(DataType.float), "a")]))
+
+    with pytest.raises(BadRequest, match=r"1e\+300 does not fit float32"):
+        reader.table(table_of_records([{"a": [1e300]}]))
 
 
 TENSOR = Schema([TensorSpec(np.dtype("float32"), (-1, 2))])

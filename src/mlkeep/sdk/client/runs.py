@@ -222,11 +222,11 @@ def as_number(value: Any, key: str) -> float:
     """
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         item = getattr(value, "item", None)
         try:
             return float(item()) if callable(item) else float(value)
-        except (TypeError, ValueError, RuntimeError):
+        except (TypeError, ValueError, OverflowError, RuntimeError):
             raise invalid(
                 "value",
                 value,

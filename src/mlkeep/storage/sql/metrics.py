@@ -5,9 +5,6 @@ Equal points are dropped when they are read, which spares the writer an index ov
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -21,6 +18,7 @@ from mlkeep.storage.contract import Page
 from mlkeep.storage.sql.dialect import Prepared, insert
 from mlkeep.storage.sql.schema import keys, latest_metrics, logged_models, metric_tail
 from mlkeep.storage.sql.session import Session, chunks
+from mlkeep.storage.sql.tokens import place_of, refused, token_of
 
 _ADD_POINT = Prepared(
     metric_tail.insert().values(
@@ -171,16 +169,11 @@ def read_value(value: float | None) -> float:
 
 def _token(last: Metric) -> str:
     is_nan = math.isnan(last.value)
-    place = [last.timestamp, last.step, 0.0 if is_nan else last.value, int(is_nan)]
-    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode()
+    return token_of([last.timestamp, last.step, 0.0 if is_nan else last.value, int(is_nan)])
 
 
 def _position(token: str) -> list[Any]:
-    try:
-        timestamp_ms, step, value, is_nan = json.loads(base64.urlsafe_b64decode(token.encode()))
-        return [int(timestamp_ms), int(step), float(value), int(is_nan)]
-    except (ValueError, TypeError, binascii.Error, UnicodeError):
-        raise InvalidInput(
-            f"Invalid value '{token[:100]}' for parameter 'page_token' supplied: it must be a token from a page "
-            "before, unchanged."
-        ) from None
+    place = place_of(token)
+    if len(place) != 4 or not all(isinstance(value, (int, float)) for value in place):
+        raise refused(token)
+    return place

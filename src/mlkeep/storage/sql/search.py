@@ -6,10 +6,7 @@ neither repeat nor hide others.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, assert_never
 
@@ -21,6 +18,7 @@ from mlkeep.core.errors import InvalidInput
 from mlkeep.core.filters.ast import And, Comparison, Entity, Field, IsNull, Node, Not, Op, Or, OrderTerm
 from mlkeep.storage.contract import Search
 from mlkeep.storage.sql import dialect, schema
+from mlkeep.storage.sql.tokens import place_of, token_of
 
 
 class Children(msgspec.Struct, frozen=True):
@@ -186,8 +184,7 @@ class Order:
 
     def token(self, row: Sequence[Any]) -> str:
         """The token to go on after the row with these sort values."""
-        text = json.dumps([self._digest, *row], separators=(",", ":"))
-        return base64.urlsafe_b64encode(text.encode()).decode()
+        return token_of([self._digest, *row])
 
     def after(self, token: str) -> ColumnElement[bool]:
         """The rows after the one a token was made of. Raises InvalidInput: the token is not of this search."""
@@ -202,14 +199,7 @@ class Order:
         return sa.or_(*alternatives)
 
     def _values(self, token: str) -> list[Any]:
-        values: list[Any]
-        try:
-            digest, *values = json.loads(base64.urlsafe_b64decode(token.encode()))
-        except (ValueError, TypeError, binascii.Error, UnicodeError):
-            raise InvalidInput(
-                f"Invalid value '{token[:100]}' for parameter 'page_token' supplied: it must be a token from a page "
-                "before, unchanged."
-            ) from None
+        digest, *values = place_of(token) or [None]
         if digest != self._digest or len(values) != len(self._sorts):
             raise InvalidInput(
                 "The page token belongs to a search with another order_by: repeat the request that gave it, or begin "

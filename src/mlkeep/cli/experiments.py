@@ -1,0 +1,172 @@
+"""`mlkeep experiments`."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from mlkeep.cli.options import exactly_one, experiment_id_option, view_option
+from mlkeep.cli.tables import print_fields, print_table
+from mlkeep.core.entities import Experiment, ViewType
+from mlkeep.core.errors import NotFound
+from mlkeep.sdk import fluent
+
+
+@click.group()
+def experiments() -> None:
+    """Make, list, rename, delete and restore experiments.
+
+    Deleting puts an experiment and its runs into a bin, from which `restore` takes them back.
+
+    \b
+    Examples:
+      mlkeep experiments create -n fraud-detection
+      mlkeep experiments search
+      mlkeep experiments csv -x 1 -o runs.csv
+    """
+
+
+@experiments.command()
+@click.option("-n", "--experiment-name", required=True, metavar="NAME", help="Its name; no other experiment has it.")
+@click.option(
+    "-l",
+    "--artifact-location",
+    metavar="URI",
+    help="Where the artifacts of its runs go. Default: a folder of its own below the store's artifact root.",
+)
+def create(experiment_name: str, artifact_location: str | None) -> None:
+    """Make an experiment, and print its id.
+
+    \b
+    Examples:
+      mlkeep experiments create -n fraud-detection
+      mlkeep experiments create -n fraud-detection -l file:///data/fraud
+    """
+    experiment_id = fluent.create_experiment(experiment_name, artifact_location)
+    click.echo(f"Created experiment '{experiment_name}' with id {experiment_id}")
+
+
+@experiments.command()
+@view_option
+@click.option("--max-results", type=click.IntRange(min=1), metavar="N", help="At most so many. Default: all.")
+def search(view: ViewType, max_results: int | None) -> None:
+    """List experiments, the newest first.
+
+    \b
+    Examples:
+      mlkeep experiments search
+      mlkeep experiments search --view deleted_only --max-results 20
+    """
+    print_table(
+        ["Experiment Id", "Name", "Artifact Location"],
+        [
+            [found.experiment_id, found.name, found.artifact_location]
+            for found in fluent.search_experiments(view, max_results)
+        ],
+    )
+
+
+@experiments.command()
+@click.option("-x", "--experiment-id", metavar="ID", help="Its id.")
+@click.option("-n", "--experiment-name", metavar="NAME", help="Or its name.")
+@click.option(
+    "--output", type=click.Choice(["table", "json"]), default="table", show_default=True, help="How it is printed."
+)
+def get(experiment_id: str | None, experiment_name: str | None, output: str) -> None:
+    """Print what is known of an experiment, deleted or not.
+
+    \b
+    Examples:
+      mlkeep experiments get -x 1
+      mlkeep experiments get -n fraud-detection --output json
+    """
+    exactly_one("experiment_id", "experiment_name")
+    found = fluent.get_experiment(experiment_id) if experiment_id else _named(experiment_name or "")
+    if output == "json":
+        click.echo(json.dumps(found.to_dictionary(), indent=2, sort_keys=True, ensure_ascii=False))
+        return
+    print_fields(
+        [
+            ("Experiment ID", found.experiment_id),
+            ("Name", found.name),
+            ("Artifact Location", found.artifact_location),
+            ("Lifecycle Stage", found.lifecycle_stage),
+            ("Creation Time", _time(found.creation_time)),
+            ("Last Update Time", _time(found.last_update_time)),
+            ("Tags", ", ".join(f"{key}={value}" for key, value in sorted(found.tags.items()))),
+        ]
+    )
+
+
+@experiments.command()
+@experiment_id_option
+def delete(experiment_id: str) -> None:
+    """Put an experiment and its runs into the bin."""
+    fluent.delete_experiment(experiment_id)
+    click.echo(f"Experiment with ID {experiment_id} has been deleted.")
+
+
+@experiments.command()
+@experiment_id_option
+def restore(experiment_id: str) -> None:
+    """Take an experiment and its runs out of the bin."""
+    fluent.restore_experiment(experiment_id)
+    click.echo(f"Experiment with ID {experiment_id} has been restored.")
+
+
+@experiments.command()
+@experiment_id_option
+@click.option("--new-name", required=True, metavar="NAME", help="Its new name; no other experiment has it.")
+def rename(experiment_id: str, new_name: str) -> None:
+    """Give an experiment another name.
+
+    \b
+    Example:
+      mlkeep experiments rename -x 1 --new-name fraud-detection-2024
+    """
+    fluent.tracking_client().rename_experiment(experiment_id, new_name)
+    click.echo(f"Experiment with ID {experiment_id} has been renamed to '{new_name}'.")
+
+
+@experiments.command()
+@experiment_id_option
+@click.option(
+    "-o",
+    "--filename",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    metavar="FILE",
+    help="Where the table goes; a file of this name is replaced. Default: standard output.",
+)
+def csv(experiment_id: str, filename: Path | None) -> None:
+    """Write all runs of an experiment that are not deleted as CSV.
+
+    A row is a run, the latest start first. Columns: run_id, experiment_id, status, artifact_uri, start_time and
+    end_time (UTC), then metrics.*, params.* and tags.*.
+
+    \b
+    Examples:
+      mlkeep experiments csv -x 1 -o runs.csv
+      mlkeep experiments csv -x 1 | head
+    """
+    from mlkeep.sdk.search import as_frame
+
+    fluent.get_experiment(experiment_id)  # a table without rows would hide a wrong id
+    table = as_frame(fluent.all_runs(experiment_id)).to_csv(index=False)
+    if filename is None:
+        click.echo(table, nl=False)
+    else:
+        filename.write_text(table, encoding="utf-8", newline="")
+        click.echo(f"Experiment with ID {experiment_id} has been written to {filename}.")
+
+
+def _named(name: str) -> Experiment:
+    if (found := fluent.get_experiment_by_name(name)) is None:
+        raise NotFound(f"No experiment is called '{name}': `mlkeep experiments search` lists all of them.")
+    return found
+
+
+def _time(ms: int | None) -> str:
+    return "" if ms is None else f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"

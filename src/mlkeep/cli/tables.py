@@ -1,0 +1,45 @@
+"""Tables on standard output: drawn for people at a terminal, plain aligned columns for everything else."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print `rows`, each with a text for each heading. A row is one line, whatever its texts hold."""
+    lines = [[one_line(text) for text in row] for row in rows]
+    if sys.stdout.isatty():
+        _draw(headings, lines)
+        return
+    widths = [max(len(row[column]) for row in [headings, *lines]) for column in range(len(headings))]
+    for row in [headings, ["-" * width for width in widths], *lines]:
+        click.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+
+
+def print_fields(fields: Sequence[tuple[str, str]]) -> None:
+    """Print a name and a text a line."""
+    width = max(len(name) for name, _ in fields)
+    for name, text in fields:
+        click.echo(f"{name.ljust(width)} : {one_line(text)}".rstrip())
+
+
+def one_line(text: str) -> str:
+    """`text` without line breaks and without what a terminal would take for commands."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
+def _draw(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(text) for text in row))
+    Console().print(table)

@@ -1,0 +1,103 @@
+"""Requests held against what the protocol can say, whoever made them: a client's bytes or a program's values."""
+
+from __future__ import annotations
+
+import functools
+import operator
+import typing
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+
+from mlkeep.core import limits
+from mlkeep.core.errors import InvalidInput
+from mlkeep.core.names import invalid
+from mlkeep.wire.message import Request
+
+R = TypeVar("R", bound=Request)
+
+
+def with_required(request: R) -> R:
+    """`request`, if it and the requests inside it have all they must have.
+
+    Raises:
+        InvalidInput: a required field is missing or empty.
+    """
+    if (missing := _missing(request)) is not None:
+        raise InvalidInput(f"Missing value for required parameter '{missing}'.")
+    return request
+
+
+def checked(request: R) -> R:
+    """`request`, if the protocol can carry it: nothing required is missing, integers have 64 bits, texts are Unicode.
+
+    Decoding checks as much of what comes over a network; this is for requests made in a program.
+
+    Raises:
+        InvalidInput: the message names the field and the value.
+    """
+    _check_values(with_required(request))
+    return request
+
+
+def is_text(value: str) -> bool:
+    """Whether `value` can be written in UTF-8: halves of surrogate pairs cannot."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _missing(request: Request) -> str | None:
+    """The path of a field that is required and not given."""
+    required, nested = _shape(type(request))
+    given = required(request)
+    if "" in given or None in given:
+        return request.required[[value in ("", None) for value in given].index(True)]
+    for name in nested:
+        inside = getattr(request, name)
+        if isinstance(inside, list):
+            for i, item in enumerate(inside):
+                if (missing := _missing(item)) is not None:
+                    return f"{name}[{i}].{missing}"
+        elif inside is not None and (missing := _missing(inside)) is not None:
+            return f"{name}.{missing}"
+    return None
+
+
+@functools.cache
+def _shape(kind: type[Request]) -> tuple[Callable[[Any], tuple[Any, ...]], tuple[str, ...]]:
+    """What gives the values of the required fields, and the fields that hold requests or lists of them."""
+    hints = typing.get_type_hints(kind)
+    nested = tuple(name for name in kind.__struct_fields__ if _holds_request(hints[name]))
+    if len(kind.required) > 1:
+        return operator.attrgetter(*kind.required), nested
+    return (lambda request: tuple(getattr(request, name) for name in kind.required)), nested
+
+
+def _holds_request(hint: Any) -> bool:
+    return any(isinstance(part, type) and issubclass(part, Request) for part in (hint, *typing.get_args(hint)))
+
+
+def _check_values(request: Request) -> None:
+    values = msgspec.structs.astuple(request)
+    for i, value in enumerate(values):
+        if isinstance(value, list):
+            for item in value:
+                _check(item, request, i)
+        else:
+            _check(value, request, i)
+
+
+def _check(value: Any, owner: Request, field: int) -> None:
+    if isinstance(value, str):
+        if not (value.isascii() or is_text(value)):
+            name = owner.__struct_fields__[field]
+            raise invalid(name, ascii(value), "it has half of a surrogate pair, which is no character.")
+    elif isinstance(value, int):
+        if not limits.MIN_INT64 <= value <= limits.MAX_INT64:
+            raise invalid(owner.__struct_fields__[field], value, "it does not fit into 64 bits.")
+    elif isinstance(value, Request):
+        _check_values(value)
