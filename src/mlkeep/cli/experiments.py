@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
-from pathlib import Path
+from typing import TextIO
 
 import click
 
-from mlkeep.cli.options import exactly_one, experiment_id_option, view_option
-from mlkeep.cli.tables import print_fields, print_table
+from mlkeep.cli.options import one_given, view_option
+from mlkeep.cli.runs import runs_of
+from mlkeep.cli.tables import print_fields, print_table, shown_time
 from mlkeep.core.entities import Experiment, ViewType
 from mlkeep.core.errors import NotFound
 from mlkeep.sdk import fluent
+
+_experiment_id = click.option("-x", "--experiment-id", required=True, metavar="ID", help="The experiment's id.")
 
 
 @click.group()
@@ -83,8 +85,8 @@ def get(experiment_id: str | None, experiment_name: str | None, output: str) -> 
       mlkeep experiments get -x 1
       mlkeep experiments get -n fraud-detection --output json
     """
-    exactly_one("experiment_id", "experiment_name")
-    found = fluent.get_experiment(experiment_id) if experiment_id else _named(experiment_name or "")
+    by_id = one_given("experiment_id", "experiment_name") == "experiment_id"
+    found = fluent.get_experiment(str(experiment_id)) if by_id else _named(str(experiment_name))
     if output == "json":
         click.echo(json.dumps(found.to_dictionary(), indent=2, sort_keys=True, ensure_ascii=False))
         return
@@ -94,15 +96,15 @@ def get(experiment_id: str | None, experiment_name: str | None, output: str) -> 
             ("Name", found.name),
             ("Artifact Location", found.artifact_location),
             ("Lifecycle Stage", found.lifecycle_stage),
-            ("Creation Time", _time(found.creation_time)),
-            ("Last Update Time", _time(found.last_update_time)),
+            ("Creation Time", shown_time(found.creation_time)),
+            ("Last Update Time", shown_time(found.last_update_time)),
             ("Tags", ", ".join(f"{key}={value}" for key, value in sorted(found.tags.items()))),
         ]
     )
 
 
 @experiments.command()
-@experiment_id_option
+@_experiment_id
 def delete(experiment_id: str) -> None:
     """Put an experiment and its runs into the bin."""
     fluent.delete_experiment(experiment_id)
@@ -110,7 +112,7 @@ def delete(experiment_id: str) -> None:
 
 
 @experiments.command()
-@experiment_id_option
+@_experiment_id
 def restore(experiment_id: str) -> None:
     """Take an experiment and its runs out of the bin."""
     fluent.restore_experiment(experiment_id)
@@ -118,7 +120,7 @@ def restore(experiment_id: str) -> None:
 
 
 @experiments.command()
-@experiment_id_option
+@_experiment_id
 @click.option("--new-name", required=True, metavar="NAME", help="Its new name; no other experiment has it.")
 def rename(experiment_id: str, new_name: str) -> None:
     """Give an experiment another name.
@@ -132,15 +134,16 @@ def rename(experiment_id: str, new_name: str) -> None:
 
 
 @experiments.command()
-@experiment_id_option
+@_experiment_id
 @click.option(
     "-o",
     "--filename",
-    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    type=click.File("w", encoding="utf-8", lazy=True),
+    default="-",
     metavar="FILE",
     help="Where the table goes; a file of this name is replaced. Default: standard output.",
 )
-def csv(experiment_id: str, filename: Path | None) -> None:
+def csv(experiment_id: str, filename: TextIO) -> None:
     """Write all runs of an experiment that are not deleted as CSV.
 
     A row is a run, the latest start first. Columns: run_id, experiment_id, status, artifact_uri, start_time and
@@ -153,20 +156,11 @@ def csv(experiment_id: str, filename: Path | None) -> None:
     """
     from mlkeep.sdk.search import as_frame
 
-    fluent.get_experiment(experiment_id)  # a table without rows would hide a wrong id
-    table = as_frame(fluent.all_runs(experiment_id)).to_csv(index=False)
-    if filename is None:
-        click.echo(table, nl=False)
-    else:
-        filename.write_text(table, encoding="utf-8", newline="")
-        click.echo(f"Experiment with ID {experiment_id} has been written to {filename}.")
+    table = as_frame(runs_of(experiment_id, ViewType.ACTIVE_ONLY)).to_csv(index=False)
+    filename.write(table)
 
 
 def _named(name: str) -> Experiment:
     if (found := fluent.get_experiment_by_name(name)) is None:
         raise NotFound(f"No experiment is called '{name}': `mlkeep experiments search` lists all of them.")
     return found
-
-
-def _time(ms: int | None) -> str:
-    return "" if ms is None else f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"

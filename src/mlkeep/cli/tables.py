@@ -1,9 +1,10 @@
-"""Tables on standard output: drawn for people at a terminal, plain aligned columns for everything else."""
+"""What commands print: tables drawn for people at a terminal, plain aligned columns for everything else."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import click
 
@@ -24,6 +25,11 @@ def print_fields(fields: Sequence[tuple[str, str]]) -> None:
     width = max(len(name) for name, _ in fields)
     for name, text in fields:
         click.echo(f"{name.ljust(width)} : {one_line(text)}".rstrip())
+
+
+def shown_time(ms: int | None) -> str:
+    """A time in milliseconds as people read it, in UTC; nothing for None."""
+    return "" if ms is None else f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def one_line(text: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mlkeep.core.errors import InvalidInput
+from mlkeep.core.errors import InvalidInput, NotOffered
 from mlkeep.flavors import model_logging, saving
 from mlkeep.flavors.loading import fetch, fetch_flavor, warn_of_differences
 from mlkeep.flavors.pyfunc_model import PyFuncModel
@@ -91,6 +91,7 @@ def save_model(
     loader_module: str | None = None,
     data_path: str | Path | None = None,
     code_paths: Iterable[str] | None = None,
+    infer_code_paths: bool = False,
     conda_env: CondaEnv | None = None,
     mlflow_model: Model | None = None,
     python_model: PythonModel | Callable[[Any], Any] | None = None,
@@ -124,6 +125,7 @@ def save_model(
         extra_files=extra_files,
         metadata=metadata,
     )
+    _refuse_inferring_code(infer_code_paths)
     source = PythonSource(loader_module, data_path, python_model, artifacts, model_config, streamable)
     source.save(path, ceremony, mlflow_model)
 
@@ -133,6 +135,7 @@ def log_model(
     loader_module: str | None = None,
     data_path: str | Path | None = None,
     code_paths: Iterable[str] | None = None,
+    infer_code_paths: bool = False,
     conda_env: CondaEnv | None = None,
     python_model: PythonModel | Callable[[Any], Any] | None = None,
     artifacts: Mapping[str, str] | None = None,
@@ -167,6 +170,7 @@ def log_model(
         extra_files=extra_files,
         metadata=metadata,
     )
+    _refuse_inferring_code(infer_code_paths)
     source = PythonSource(loader_module, data_path, python_model, artifacts, model_config, streamable)
     return model_logging.log(
         model_logging.Destination(
@@ -182,6 +186,11 @@ def log_model(
         ),
         lambda path, model: source.save(path, ceremony, model),
     )
+
+
+def _refuse_inferring_code(infer_code_paths: bool) -> None:
+    if infer_code_paths:
+        raise NotOffered("infer_code_paths: mlkeep does not look for a model's modules; name them in code_paths.")
 
 
 def get_model_dependencies(model_uri: str, format: str = "pip") -> str:  # noqa: A002 - MLflow's argument

@@ -156,7 +156,7 @@ def load_with(loader_module: str, folder: Path, conf: Mapping[str, Any], config:
     except ModuleNotFoundError as error:
         raise InvalidInput(
             f"The model is loaded by the module {loader_module!r}, which cannot be imported: {error}. Install what the "
-            f"model's {REQUIREMENTS_FILE} lists."
+            f"model's {REQUIREMENTS_FILE} lists, and mlflow if the module is one of MLflow's."
         ) from error
     data = str(folder / str(conf["data"])) if conf.get("data") else str(folder)
     return module._load_pyfunc(data, config) if "config" in conf else module._load_pyfunc(data)  # noqa: SLF001 - the name is the contract

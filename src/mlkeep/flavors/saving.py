@@ -128,9 +128,10 @@ def _fill(
         model.add_flavor(name, **conf, code=code, **extra)
     if written.pyfunc is not None:
         conf = {"env": dict(ENV_FILES), "python_version": platform.python_version(), **written.pyfunc}
-        model.add_flavor(PYFUNC, **conf, **({"code": code} if code else {}))
+        model.add_flavor(PYFUNC, **conf | ({"code": code} if code else {}))
     if ceremony.metadata is not None:
         model.metadata = dict(ceremony.metadata)
+    model.mark_as_ours()
     model.model_size_bytes = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     model.save(folder / MLMODEL_FILE)
     return model

@@ -36,6 +36,9 @@ def enforce_schema(data: Any, schema: Schema) -> Any:
         raise InvalidInput("Expected input to be DataFrame. Found: NoneType")
     specs = [spec for spec in schema.inputs if isinstance(spec, ColSpec)]
     frame = _frame(data, specs)
+    if _fits(frame, specs):
+        # Another frame on the same values: a model that adds columns does not add them to its caller's.
+        return frame.copy(deep=False)
     frame = _named(frame, specs) if schema.has_input_names() else _positional(frame, specs)
     given = [(frame.iloc[:, index], spec) for index, spec in _present(frame, specs)]
     cast = [cast_column(column, spec) for column, spec in given]
@@ -44,6 +47,18 @@ def enforce_schema(data: Any, schema: Schema) -> Any:
     made = pd.concat([column.rename(index) for index, column in enumerate(cast)], axis=1)
     made.columns = frame.columns
     return made
+
+
+def _fits(frame: pd.DataFrame, specs: list[ColSpec]) -> bool:
+    """Whether `frame` has exactly these columns with these numpy types: the usual case, told without touching data."""
+    if frame.shape[1] != len(specs):
+        return False
+    if specs[0].name is not None and frame.columns.tolist() != [spec.name for spec in specs]:
+        return False
+    return all(
+        isinstance(spec.type, DataType) and dtype == spec.type.to_numpy()
+        for spec, dtype in zip(specs, frame.dtypes.tolist(), strict=True)
+    )
 
 
 def _present(frame: pd.DataFrame, specs: list[ColSpec]) -> list[tuple[int, ColSpec]]:

@@ -12,7 +12,7 @@ from typing import IO, Any
 import yaml
 
 from mlkeep.core import uris
-from mlkeep.core.errors import InvalidInput, NotFound
+from mlkeep.core.errors import InvalidInput, NotFound, NotOffered
 from mlkeep.models.example import read_example, read_example_params
 from mlkeep.models.info import ModelInfo
 from mlkeep.models.schema import ParamSchema, Schema
@@ -25,12 +25,6 @@ MLFLOW_LAYOUT = "3.17.2"
 
 FORMAT = 1
 """Written as `mlkeep_format`: counts changes to what mlkeep itself writes that an older mlkeep could not read."""
-
-_KNOWN = {
-    "artifact_path", "flavors", "is_signature_from_type_hint", "metadata", "mlflow_version", "mlkeep_format",
-    "mlkeep_version", "model_id", "model_size_bytes", "model_uuid", "prompts", "run_id", "saved_input_example_info",
-    "signature", "type_hint_from_example", "utc_time_created",
-}  # fmt: skip
 
 
 class Model:
@@ -96,8 +90,14 @@ class Model:
 
         Raises:
             InvalidInput: `flavors` or `signature` cannot be read.
+            NotOffered: a newer mlkeep wrote it.
         """
         content = dict(model_dict)
+        if isinstance(layout := content.get("mlkeep_format"), int) and layout > FORMAT:
+            raise NotOffered(
+                f"The model was written by mlkeep {content.get('mlkeep_version')} in a format newer than this mlkeep "
+                f"({__version__}) can read: upgrade mlkeep."
+            )
         flavors = content.pop("flavors", None) or {}
         if not isinstance(flavors, Mapping) or not all(isinstance(conf, Mapping) for conf in flavors.values()):
             raise InvalidInput("'flavors' in MLmodel must map the names of flavors to their settings.")
@@ -119,8 +119,6 @@ class Model:
         content: dict[str, Any] = {
             "prompts": None,
             **self.other,
-            "mlkeep_format": FORMAT,
-            "mlkeep_version": __version__,
             "mlflow_version": self.mlflow_version,
             "utc_time_created": self.utc_time_created,
             "model_uuid": self.model_uuid,
@@ -142,13 +140,23 @@ class Model:
         return content
 
     def to_yaml(self, stream: IO[str] | None = None) -> str | None:
-        """The text of the MLmodel file: block style, keys sorted; written to `stream` if one is given."""
-        text: str | None = yaml.safe_dump(self.to_dict(), stream=stream, default_flow_style=False)
+        """The text of the MLmodel file: block style, keys sorted; written to `stream` if one is given.
+
+        Raises:
+            InvalidInput: something in it, such as a value of `metadata`, is not made of dicts, lists, numbers and text.
+        """
+        try:
+            text: str | None = yaml.safe_dump(self.to_dict(), stream=stream, default_flow_style=False)
+        except yaml.representer.RepresenterError as error:
+            raise InvalidInput(
+                f"MLmodel cannot hold {error.args[-1]!r}: metadata and configurations are made of dicts, lists, numbers, "
+                "booleans and text."
+            ) from error
         return text
 
     def to_json(self) -> str:
         """`to_dict` as JSON."""
-        return json.dumps(self.to_dict())
+        return json.dumps(self.to_dict(), default=str)
 
     def save(self, path: str | Path) -> None:
         """Write the MLmodel file to `path`, the path of the file itself."""
@@ -169,6 +177,10 @@ class Model:
         if name not in self.flavors:
             raise NotFound(f'Model does not have the "{name}" flavor')
         return self.flavors[name]
+
+    def mark_as_ours(self) -> None:
+        """Note that this mlkeep wrote the folder."""
+        self.other |= {"mlkeep_format": FORMAT, "mlkeep_version": __version__}
 
     @property
     def is_signature_from_type_hint(self) -> bool:

@@ -36,7 +36,7 @@ def api_routes(dispatcher: Dispatcher) -> list[HTTPRouteHandler]:
 
 def _route(endpoint: Endpoint, method: str, dispatcher: Dispatcher) -> HTTPRouteHandler:
     # The key of a tag is the only field of a path that may have slashes; the framework gives it with one more.
-    paths = [path.replace("{key}", "{key:path}").replace("_id}", "_id:str}") for path in endpoint.paths]
+    paths = [path.replace("}", ":str}").replace("{key:str}", "{key:path}") for path in endpoint.paths]
     kind, has_fields = endpoint.request, bool(endpoint.path_fields)
 
     async def answer(request: AnyRequest) -> Response[bytes]:

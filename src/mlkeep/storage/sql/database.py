@@ -37,8 +37,8 @@ class Database:
 
     def __init__(self, url: str, *, durability: str = "normal") -> None:
         parsed = _parsed(url)
-        dialect.check_url(parsed)
-        _make_folder(parsed)
+        self._file = file_of(url)
+        _make_folder(self._file.parent)
         self.keys = KeyDictionary()
         self._write_engine = _engine(parsed, durability, read_only=False)
         self._read_engine = _engine(parsed, durability, read_only=True)
@@ -46,7 +46,8 @@ class Database:
             migrations.bring_up_to_date(self._write_engine)
         except (exc.DatabaseError, sqlite3.DatabaseError) as err:
             self.close()
-            raise Unavailable(f"The database file '{parsed.database}' cannot be opened: {reason(err)}.") from err
+            raise Unavailable(f"The database file '{self._file}' cannot be opened: {reason(err)}.") from err
+        self._opened = _identity(self._file)
 
     @contextmanager
     def reading(self) -> Iterator[SqlTransaction]:
@@ -63,7 +64,12 @@ class Database:
         return WriteConnection(self._write_engine, self.keys)
 
     def check(self) -> None:
-        """Raises Unavailable: the database cannot be read."""
+        """Raises Unavailable: the database cannot be read, or what is under its name is not what was opened."""
+        if _identity(self._file) != self._opened:
+            # The open connections still work, on a file that nobody will ever find again.
+            raise Unavailable(
+                f"The database file '{self._file}' was removed or replaced while it was open: put it back, and restart."
+            )
         with self.reading() as tx:
             tx.session.connection.exec_driver_sql("SELECT 1 FROM experiments LIMIT 1")
 
@@ -132,6 +138,22 @@ class WriteConnection:
             self._connection = None
 
 
+def file_of(url: str) -> Path:
+    """The file of a SQLite database.
+
+    Raises:
+        InvalidInput: `url` is no database URL, or names no file.
+        NotOffered: it names a database of another kind.
+    """
+    parsed = _parsed(url)
+    dialect.check_url(parsed)
+    if not parsed.database or parsed.database == ":memory:":
+        raise InvalidInput(
+            "A SQLite backend store needs a file, such as sqlite:///mlkeep.db: several connections work on it."
+        )
+    return Path(parsed.database)
+
+
 def outage(error: BaseException) -> str | None:
     """In a few words how the database failed; None if it was no failure of the database."""
     if isinstance(error, _OUTAGES) or type(error) in {exc.DatabaseError, sqlite3.DatabaseError}:
@@ -145,6 +167,15 @@ def reason(error: BaseException) -> str:
     return str(origin).splitlines()[0].rstrip(".")
 
 
+def _identity(file: Path) -> tuple[int, int] | None:
+    """Which file is under a name; None if there is none."""
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 def _parsed(url: str) -> sa.URL:
     try:
         return sa.make_url(url)
@@ -155,12 +186,7 @@ def _parsed(url: str) -> sa.URL:
         ) from None
 
 
-def _make_folder(url: sa.URL) -> None:
-    if not url.database or url.database == ":memory:":
-        raise InvalidInput(
-            "A SQLite backend store needs a file, such as sqlite:///mlkeep.db: several connections work on it."
-        )
-    folder = Path(url.database).parent
+def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as err:

@@ -1,0 +1,163 @@
+"""`mlkeep runs`."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import click
+
+from mlkeep.cli.options import env, one_given, view_option
+from mlkeep.cli.tables import print_table, shown_time
+from mlkeep.core.entities import Run, ViewType
+from mlkeep.sdk import fluent
+from mlkeep.sdk.search import RUNS_PER_PAGE, all_pages
+
+_run_id = click.option("--run-id", required=True, metavar="ID", help="The run's id.")
+
+
+@click.group()
+def runs() -> None:
+    """Make, list, describe, delete and restore runs.
+
+    Deleting puts a run into a bin, from which `restore` takes it back.
+
+    \b
+    Examples:
+      mlkeep runs list --experiment-id 1
+      mlkeep runs describe --run-id 5d65ef3487c34ca7a7970d1c08be1c67
+    """
+
+
+@runs.command("list")
+@click.option(
+    "--experiment-id",
+    required=True,
+    envvar=env("EXPERIMENT_ID"),
+    show_envvar=True,
+    metavar="ID",
+    help="The experiment's id.",
+)
+@view_option
+def list_runs(experiment_id: str, view: ViewType) -> None:
+    """List the runs of an experiment, the latest start first.
+
+    \b
+    Examples:
+      mlkeep runs list --experiment-id 1
+      mlkeep runs list --experiment-id 1 --view deleted_only
+    """
+    print_table(
+        ["Date", "Name", "ID"],
+        [[shown_time(run.info.start_time), run.info.run_name, run.info.run_id] for run in runs_of(experiment_id, view)],
+    )
+
+
+@runs.command()
+@click.option(
+    "--experiment-id",
+    envvar=env("EXPERIMENT_ID"),
+    show_envvar=True,
+    metavar="ID",
+    help="The id of the experiment the run belongs to.",
+)
+@click.option(
+    "--experiment-name",
+    envvar=env("EXPERIMENT_NAME"),
+    show_envvar=True,
+    metavar="NAME",
+    help="Or the experiment's name. It is made if there is none.",
+)
+@click.option("--run-name", metavar="NAME", help="The run's name. Default: one is made up.")
+@click.option("--description", metavar="TEXT", help="A note about the run, in Markdown.")
+@click.option("-t", "--tags", multiple=True, metavar="KEY=VALUE", help="A tag; may be given several times.")
+@click.option(
+    "--status",
+    type=click.Choice(["finished", "failed", "killed"], case_sensitive=False),
+    default="finished",
+    show_default=True,
+    help="How the run ended.",
+)
+@click.option("--parent-run-id", metavar="ID", help="The run this one is nested in.")
+def create(
+    experiment_id: str | None,
+    experiment_name: str | None,
+    run_name: str | None,
+    description: str | None,
+    tags: tuple[str, ...],
+    status: str,
+    parent_run_id: str | None,
+) -> None:
+    """Make a run that has ended, and print its id as JSON.
+
+    It is for work that was done elsewhere, and for trying things out.
+
+    \b
+    Examples:
+      mlkeep runs create --experiment-id 1 --run-name manual-baseline
+      mlkeep runs create --experiment-name fraud -t team=risk -t env=prod --status failed
+    """
+    labels = dict(_tag(text) for text in tags)
+    if one_given("experiment_id", "experiment_name") == "experiment_name":
+        experiment_id = fluent.set_experiment(experiment_name).experiment_id
+    for variable in env("RUN_ID"):  # it would make start_run go on with that run
+        os.environ.pop(variable, None)
+    run = fluent.start_run(
+        experiment_id=experiment_id,
+        run_name=run_name,
+        parent_run_id=parent_run_id,
+        tags=labels,
+        description=description,
+    )
+    fluent.end_run(status.upper())
+    made = {
+        "run_id": run.info.run_id,
+        "experiment_id": run.info.experiment_id,
+        "status": status.upper(),
+        "run_name": run.info.run_name,
+    }
+    click.echo(json.dumps(made, indent=2, ensure_ascii=False))
+
+
+@runs.command()
+@_run_id
+def describe(run_id: str) -> None:
+    """Print what is known of a run, deleted or not, as JSON.
+
+    \b
+    Example:
+      mlkeep runs describe --run-id 5d65ef3487c34ca7a7970d1c08be1c67 | jq .data.metrics
+    """
+    click.echo(json.dumps(fluent.get_run(run_id).to_dictionary(), indent=4, ensure_ascii=False))
+
+
+@runs.command()
+@_run_id
+def delete(run_id: str) -> None:
+    """Put a run into the bin."""
+    fluent.delete_run(run_id)
+    click.echo(f"Run with ID {run_id} has been deleted.")
+
+
+@runs.command()
+@_run_id
+def restore(run_id: str) -> None:
+    """Take a run out of the bin."""
+    fluent.restore_run(run_id)
+    click.echo(f"Run with ID {run_id} has been restored.")
+
+
+def runs_of(experiment_id: str, view: ViewType) -> list[Run]:
+    """All runs of an experiment, the latest start first. Raises NotFound: there is no such experiment."""
+    client = fluent.tracking_client()
+    client.get_experiment(experiment_id)  # a search would find nothing, and hide that the id is wrong
+    return all_pages(
+        lambda size, token: client.search_runs([experiment_id], "", view, size, None, token), None, RUNS_PER_PAGE
+    )
+
+
+def _tag(text: str) -> tuple[str, str]:
+    key, separator, value = text.partition("=")
+    if not separator or not key:
+        raise click.UsageError(f"Invalid tag '{text}': it must look like key=value.")
+    return key, value

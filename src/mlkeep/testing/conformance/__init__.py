@@ -1,0 +1,40 @@
+"""What mlkeep promises its users, each promise stated once; needs pytest.
+
+A suite is a class of tests that see only a client, so it holds a database, a server or a whole other installation to the
+same promises. Whoever writes a storage or an artifact store runs it by giving it a client and subclassing:
+
+    pytest.register_assert_rewrite("mlkeep.testing.conformance")  # in conftest.py: failures then show both sides
+
+    @pytest.fixture(scope="session")
+    def client() -> MlkeepClient: ...
+
+    class TestRuns(conformance.RunPromises):
+        '''What our storage cannot do, it says here, by overriding a test with the reason.'''
+
+The client has scope `session`. Suites make what they need under names of their own, so they may run on what others use.
+"""
+
+from mlkeep.testing.conformance.artifacts import ArtifactPromises
+from mlkeep.testing.conformance.experiments import ExperimentPromises, ExperimentSearchPromises
+from mlkeep.testing.conformance.logged_models import LoggedModelPromises
+from mlkeep.testing.conformance.metrics import MetricPromises
+from mlkeep.testing.conformance.params_and_tags import ParamAndTagPromises
+from mlkeep.testing.conformance.registered_models import RegisteredModelPromises
+from mlkeep.testing.conformance.runs import RunPromises
+from mlkeep.testing.conformance.search import RunSearchPromises
+from mlkeep.testing.conformance.sources import SourcePromises
+from mlkeep.testing.conformance.versions import VersionPromises
+
+__all__ = [
+    "ArtifactPromises",
+    "ExperimentPromises",
+    "ExperimentSearchPromises",
+    "LoggedModelPromises",
+    "MetricPromises",
+    "ParamAndTagPromises",
+    "RegisteredModelPromises",
+    "RunPromises",
+    "RunSearchPromises",
+    "SourcePromises",
+    "VersionPromises",
+]
