@@ -43,7 +43,11 @@ class Database:
         self._write_engine = _engine(parsed, durability, read_only=False)
         self._read_engine = _engine(parsed, durability, read_only=True)
         try:
+            migrations.known_revision(self._read_engine)  # changes nothing, unlike a connection for writing
             migrations.bring_up_to_date(self._write_engine)
+        except InvalidInput:
+            self.close()
+            raise
         except (exc.DatabaseError, sqlite3.DatabaseError) as err:
             self.close()
             raise Unavailable(f"The database file '{self._file}' cannot be opened: {reason(err)}.") from err

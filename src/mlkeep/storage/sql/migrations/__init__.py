@@ -19,20 +19,9 @@ REVISIONS = ("0001",)
 
 
 def bring_up_to_date(engine: sa.Engine) -> None:
-    """Build the tables of an empty database, or carry an older one forward.
-
-    Raises:
-        InvalidInput: the database was written by a newer version of mlkeep, or is no database of mlkeep at all.
-    """
-    revision = current_revision(engine)
-    if revision == HEAD:
+    """Build the tables of an empty database, or carry an older one forward. Raises InvalidInput as `known_revision`."""
+    if known_revision(engine) == HEAD:
         return
-    if revision is not None and revision not in REVISIONS:
-        raise InvalidInput(
-            f"The database '{engine.url.database}' has schema revision '{revision}', which this version of mlkeep "
-            f"(revision {HEAD}) does not know: it was written by a newer version. Install that version, or use another "
-            "database."
-        )
     from alembic import command
 
     with engine.connect() as connection:
@@ -40,6 +29,22 @@ def bring_up_to_date(engine: sa.Engine) -> None:
         config.attributes["connection"] = connection
         command.upgrade(config, HEAD)
         connection.commit()
+
+
+def known_revision(engine: sa.Engine) -> str | None:
+    """The revision a database is at; None if it is empty.
+
+    Raises:
+        InvalidInput: the database was written by a newer version of mlkeep, or is no database of mlkeep at all.
+    """
+    revision = current_revision(engine)
+    if revision is not None and revision not in REVISIONS:
+        raise InvalidInput(
+            f"The database '{engine.url.database}' has schema revision '{revision}', which this version of mlkeep "
+            f"(revision {HEAD}) does not know: it was written by a newer version. Install that version, or use another "
+            "database."
+        )
+    return revision
 
 
 def current_revision(engine: sa.Engine) -> str | None:
