@@ -55,12 +55,15 @@ def check_store(check: str, uri: str) -> Finding:
 def check_artifacts(uri: str) -> Finding:
     """Whether a file can be written, read and deleted where the artifacts of the Default experiment of `uri` go."""
     check = "artifact store"
-    try:
-        with _impatient():
+    with _impatient():
+        try:
             place = _artifact_location(uri)
+        except MlkeepException as error:
+            return Finding(check, error.message, _advice(error, uri))
+        try:
             detail = _probed(place, uri)
-    except MlkeepException as error:
-        return Finding(check, error.message, _artifact_advice(error))
+        except MlkeepException as error:
+            return Finding(check, f"{place} cannot be used: {error.message}", _artifact_advice(error))
     if is_local(place) and uri.startswith(("http://", "https://")):
         detail += "; it is a folder of this machine, and other machines must have the same one mounted there"
     return Finding(check, detail)
@@ -87,7 +90,8 @@ def _opened(uri: str) -> str:
         return f"{file} is not there yet; it is made when something is tracked"
     start = time.perf_counter()
     MlkeepClient(tracking_uri=uri).search_experiments(max_results=1)
-    return f"opened in {(time.perf_counter() - start) * 1_000:.0f} ms; schema revision {_revision(file)}"
+    opened = f"opened in {(time.perf_counter() - start) * 1_000:.0f} ms"
+    return opened if file is None else f"{opened}; schema revision {_revision(file)}"
 
 
 def _database_file(uri: str) -> Path | None:
@@ -98,12 +102,17 @@ def _database_file(uri: str) -> Path | None:
 def _check_can_be_made(file: Path) -> None:
     folder = next(parent for parent in file.absolute().parents if parent.exists())
     if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise errors.Unavailable(f"{file} is not there, and cannot be made: {folder} cannot be written to.")
+        raise errors.Unavailable(
+            f"{file} is not there, and cannot be made: {folder} is no folder that can be written to."
+        )
 
 
-def _revision(file: Path | None) -> str:
-    with closing(sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True)) as connection:
-        return str(connection.execute("SELECT version_num FROM mlkeep_schema").fetchone()[0])
+def _revision(file: Path) -> str:
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True)) as connection:
+            return str(connection.execute("SELECT version_num FROM mlkeep_schema").fetchone()[0])
+    except sqlite3.Error as error:
+        raise errors.Unavailable(f"The database file '{file}' cannot be read: {error}.") from error
 
 
 def _artifact_location(uri: str) -> str:
@@ -119,8 +128,8 @@ def _probed(place: str, tracking_uri: str) -> str:
     store = store_at(place, tracking_uri)
     name, sent = f"mlkeep-doctor-{uuid.uuid4().hex}.txt", b"Written by `mlkeep doctor`; it may be deleted.\n"
     with _no_new_folders(place):
+        store.put_bytes(name, sent)  # whole or not at all: if it fails, there is nothing to delete
         try:
-            store.put_bytes(name, sent)
             received = b"".join(store.read(name))
         finally:
             store.delete(name)

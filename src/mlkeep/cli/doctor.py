@@ -116,7 +116,11 @@ def _findings(tracking_uri: str, registry_uri: str) -> Iterator[Finding]:
     if tracking.is_ok:
         yield check_artifacts(tracking_uri)
     else:
-        yield Finding("artifact store", "not checked: only the tracking store knows where it is", "Repair that first.")
+        yield Finding(
+            "artifact store",
+            "not checked: only the tracking store knows where it is",
+            "Repair the tracking store first.",
+        )
 
 
 def _print_section(title: str, lines: Iterable[tuple[str, str]]) -> None:

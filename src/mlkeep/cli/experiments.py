@@ -108,7 +108,9 @@ def get(experiment_id: str | None, experiment_name: str | None, output: str) -> 
 def delete(experiment_id: str) -> None:
     """Put an experiment and its runs into the bin."""
     fluent.delete_experiment(experiment_id)
-    click.echo(f"Experiment with ID {experiment_id} has been deleted.")
+    click.echo(
+        f"Experiment {experiment_id} is in the bin; `mlkeep experiments restore -x {experiment_id}` takes it back."
+    )
 
 
 @experiments.command()
@@ -116,7 +118,7 @@ def delete(experiment_id: str) -> None:
 def restore(experiment_id: str) -> None:
     """Take an experiment and its runs out of the bin."""
     fluent.restore_experiment(experiment_id)
-    click.echo(f"Experiment with ID {experiment_id} has been restored.")
+    click.echo(f"Experiment {experiment_id} is out of the bin.")
 
 
 @experiments.command()
@@ -130,7 +132,7 @@ def rename(experiment_id: str, new_name: str) -> None:
       mlkeep experiments rename -x 1 --new-name fraud-detection-2024
     """
     fluent.tracking_client().rename_experiment(experiment_id, new_name)
-    click.echo(f"Experiment with ID {experiment_id} has been renamed to '{new_name}'.")
+    click.echo(f"Experiment {experiment_id} is now called '{new_name}'.")
 
 
 @experiments.command()

@@ -41,5 +41,5 @@ def one_given(first: str, second: str) -> str:
     chosen = typed or given
     if len(chosen) != 1:
         options = " or ".join(f"--{name.replace('_', '-')}" for name in (first, second))
-        raise click.UsageError(f"Must specify exactly one of {options}.")
+        raise click.UsageError(f"Give either {options}, and only one of them.")
     return chosen[0]

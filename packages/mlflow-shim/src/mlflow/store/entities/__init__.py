@@ -1,0 +1,5 @@
+"""Lists that come a page at a time."""
+
+from mlkeep.core.pages import PagedList
+
+__all__ = ["PagedList"]

@@ -1,0 +1,1 @@
+"""Where MLflow keeps what integrations import but users do not."""
