@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mlkeep.version import __version__
 
 if TYPE_CHECKING:
-    from mlkeep import artifacts, entities, exceptions, models, pyfunc, sklearn, tracking, types
+    from mlkeep import artifacts, client, entities, exceptions, models, pyfunc, sklearn, tracking, types
     from mlkeep.core.errors import MlkeepException
     from mlkeep.core.errors import MlkeepException as MlflowException
     from mlkeep.sdk.client import MlkeepClient
@@ -81,7 +81,9 @@ _HOMES: dict[str, tuple[str, str]] = {
 }
 """Where each public name comes from. The names with Mlflow in them are for scripts written for MLflow."""
 
-_SUBMODULES = frozenset({"artifacts", "entities", "exceptions", "models", "pyfunc", "sklearn", "tracking", "types"})
+_SUBMODULES = frozenset(
+    {"artifacts", "client", "entities", "exceptions", "models", "pyfunc", "sklearn", "tracking", "types"}
+)
 
 __all__ = [
     "ActiveRun",
@@ -92,6 +94,7 @@ __all__ = [
     "__version__",
     "active_run",
     "artifacts",
+    "client",
     "create_experiment",
     "delete_experiment",
     "delete_run",

@@ -101,9 +101,7 @@ def test_each_request_gets_an_id_and_one_line_in_the_access_log(server: MlkeepSe
     assert all(len(each) == 32 for each in (ids[1], ids[3]))
     server.until(lambda: ids[3] in server.output)
     lines = [json.loads(line) for line in server.output.splitlines() if line.startswith("{")]
-    assert [
-        (line["request_id"], line["client"], line["method"], line["path"], line["status"]) for line in lines
-    ] == [
+    assert [(line["request_id"], line["client"], line["method"], line["path"], line["status"]) for line in lines] == [
         (ids[0], "127.0.0.1", "GET", "/version", 200),
         (ids[1], "127.0.0.1", "POST", f"{API}/experiments/create", 200),
         (ids[2], "127.0.0.1", "POST", f"{API}/experiments/create", 400),

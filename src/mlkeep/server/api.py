@@ -45,9 +45,9 @@ def _route(endpoint: Endpoint, method: str, dispatcher: Dispatcher) -> HTTPRoute
         told = await dispatcher.call_async(wanted, Caller(request_id=request_id_of(request.scope)))
         return json_response(_encode(told))
 
-    return HTTPRouteHandler(paths, http_method=[HttpMethod(method)], status_code=HTTP_200_OK, name=f"{method} {endpoint.path}")(
-        answer
-    )
+    return HTTPRouteHandler(
+        paths, http_method=[HttpMethod(method)], status_code=HTTP_200_OK, name=f"{method} {endpoint.path}"
+    )(answer)
 
 
 async def _from_get(kind: type[WireRequest], request: AnyRequest, extra: Mapping[str, str] | None) -> WireRequest:

@@ -19,7 +19,6 @@ from mlkeep.services.call import Settings
 from mlkeep.services.dispatch import Dispatcher
 from mlkeep.storage.sql.storage import SqlStorage
 
-
 MAX_BODY_BYTES = 100 * 1024 * 1024
 """Of a request that is not an upload; the largest batch the protocol allows needs about a tenth."""
 

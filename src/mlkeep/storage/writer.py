@@ -48,7 +48,8 @@ class _Job:
 
     def answer(self) -> None:
         """Tell the waiter, unless it has gone."""
-        if self.future.cancelled():
+        gone = self.future.cancelled() if self.loop else not self.future.set_running_or_notify_cancel()
+        if gone:
             return
         if self.error is not None:
             self.future.set_exception(self.error)

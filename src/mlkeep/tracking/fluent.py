@@ -1,4 +1,6 @@
 """The fluent functions, under the name MLflow integrations import them by."""
 
+from mlkeep.sdk import fluent
 from mlkeep.sdk.fluent import *  # noqa: F403 - this module is that one, by another name
-from mlkeep.sdk.fluent import __all__
+
+__all__ = fluent.__all__

@@ -56,11 +56,18 @@ def observed(app: ASGIApp, write: Callable[[bytes], object] | None = to_stderr) 
             request_id = b"%032x" % random.getrandbits(128)
         scope.setdefault("state", {})["request_id"] = request_id.decode("ascii")
         status = 0
+        gone = False
+
+        async def receive_or_learn() -> Any:
+            nonlocal gone
+            message = await receive()
+            gone = gone or message["type"] == "http.disconnect"
+            return message
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status = 0 if gone else message["status"]
                 message["headers"] = [*message["headers"], (_ID_HEADER, request_id)]
             await send(message)
 
@@ -68,7 +75,7 @@ def observed(app: ASGIApp, write: Callable[[bytes], object] | None = to_stderr) 
             await app(scope, receive, send_with_id)
             return
         try:
-            await app(scope, receive, send_with_id)
+            await app(scope, receive_or_learn, send_with_id)
         finally:
             client = scope.get("client")
             line = AccessLine(

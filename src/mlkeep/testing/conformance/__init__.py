@@ -16,25 +16,30 @@ The client has scope `session`. Suites make what they need under names of their 
 
 from mlkeep.testing.conformance.artifacts import ArtifactPromises
 from mlkeep.testing.conformance.experiments import ExperimentPromises, ExperimentSearchPromises
-from mlkeep.testing.conformance.logged_models import LoggedModelPromises
+from mlkeep.testing.conformance.logged_models import LoggedModelPromises, LoggedModelSearchPromises
 from mlkeep.testing.conformance.metrics import MetricPromises
-from mlkeep.testing.conformance.params_and_tags import ParamAndTagPromises
-from mlkeep.testing.conformance.registered_models import RegisteredModelPromises
-from mlkeep.testing.conformance.runs import RunPromises
+from mlkeep.testing.conformance.params_and_tags import BatchPromises, ParamAndTagPromises
+from mlkeep.testing.conformance.registered_models import RegisteredModelPromises, RegisteredModelSearchPromises
+from mlkeep.testing.conformance.runs import RunInputPromises, RunPromises
 from mlkeep.testing.conformance.search import RunSearchPromises
 from mlkeep.testing.conformance.sources import SourcePromises
-from mlkeep.testing.conformance.versions import VersionPromises
+from mlkeep.testing.conformance.versions import VersionPromises, VersionSearchPromises
 
 __all__ = [
     "ArtifactPromises",
+    "BatchPromises",
     "ExperimentPromises",
     "ExperimentSearchPromises",
     "LoggedModelPromises",
+    "LoggedModelSearchPromises",
     "MetricPromises",
     "ParamAndTagPromises",
     "RegisteredModelPromises",
+    "RegisteredModelSearchPromises",
+    "RunInputPromises",
     "RunPromises",
     "RunSearchPromises",
     "SourcePromises",
     "VersionPromises",
+    "VersionSearchPromises",
 ]

@@ -186,7 +186,8 @@ class ExperimentSearchPromises(Suite):
     """The search for experiments."""
 
     @pytest.fixture(scope="class")
-    def three(self, client: MlkeepClient) -> _Three:
+    @classmethod
+    def three(cls, client: MlkeepClient) -> _Three:
         """Made one after the other: Beta, alpha, gamma."""
         return _Three(client)
 
@@ -211,7 +212,7 @@ class ExperimentSearchPromises(Suite):
         assert sorted(three.names(found)) == sorted(names.split())
 
     def test_ids_are_compared_as_texts_and_sorted_as_numbers(self, client: MlkeepClient, three: _Three) -> None:
-        first, second, third = three.ids
+        first, _, third = three.ids
         one_of = f"experiment_id IN ('{first}', '{third}')"
         found = client.search_experiments(filter_string=one_of, order_by=["experiment_id DESC"])
         assert [one.experiment_id for one in found] == [third, first]

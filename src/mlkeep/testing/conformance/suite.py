@@ -36,4 +36,4 @@ def unique(word: str) -> str:
 
 def names_both(field: str, value: str) -> str:
     """A pattern for messages that name a field and, somewhere, a value."""
-    return rf"(?s)(?=.*{field})(?=.*{value})"
+    return rf"(?s)(?=.*(?:{field}))(?=.*(?:{value}))"

@@ -1,0 +1,99 @@
+"""Virtualenvs with the official MLflow, one for each major version: made once, then shared by tests and benchmarks."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+_MARKER = "installed-version"
+_RUN_LIMIT_S = 300
+_INSTALL_LIMIT_S = 1800
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """An installed tracking library: the interpreter that has it, its version, and the name to import it by."""
+
+    python: Path
+    version: str
+    name: str = "mlflow"
+
+    def run(self, script: Path | str, *args: str, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> str:
+        """What a script prints; `env` comes on top of a plain environment.
+
+        Raises:
+            AssertionError: it failed, with everything it printed.
+        """
+        command = [str(self.python), str(script), *args]
+        return output_of(command, env={**plain_environment(), **(env or {})}, cwd=cwd)
+
+
+def newest(major: int) -> Library:
+    """The newest MLflow of a major version, as `requirements/interop-mlflow<major>.txt` pins it.
+
+    The first call installs it below `.cache/interop`, which takes some minutes; processes that ask meanwhile wait.
+    """
+    lock_file = ROOT / "requirements" / f"interop-mlflow{major}.txt"
+    digest = hashlib.sha256(lock_file.read_bytes()).hexdigest()[:12]
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    folder = ROOT / ".cache" / "interop" / f"mlflow{major}-py{python}-{digest}"
+    with _only_one(folder.with_name(f"{folder.name}.lock")):
+        if not (folder / _MARKER).exists():
+            _install(folder, lock_file)
+    return Library(folder / "bin" / "python", (folder / _MARKER).read_text())
+
+
+def plain_environment() -> dict[str, str]:
+    """This process's environment without settings that steer MLflow or Python, and without MLflow's calls home."""
+    steering = ("MLFLOW_", "MLKEEP_", "PYTHON", "VIRTUAL_ENV", "GIT_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(steering)}
+    return {**kept, "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MPLBACKEND": "agg"}
+
+
+def output_of(
+    command: list[str], *, env: Mapping[str, str], cwd: Path | None = None, limit_s: float = _RUN_LIMIT_S
+) -> str:
+    """What a command writes to standard output. Raises AssertionError: it failed, with everything it printed."""
+    done = subprocess.run(command, env=dict(env), cwd=cwd, capture_output=True, text=True, timeout=limit_s, check=False)
+    if done.returncode != 0:
+        raise AssertionError(
+            f"exit code {done.returncode} of {' '.join(command)}\n--- stdout\n{done.stdout}\n--- stderr\n{done.stderr}"
+        )
+    return done.stdout
+
+
+def _install(folder: Path, lock_file: Path) -> None:
+    """Fill a folder beside, then rename it: what is there under the final name is whole.
+
+    A virtualenv still runs after a rename as long as one calls its `bin/python`, not the scripts beside it.
+    """
+    building = folder.with_name(f"{folder.name}.building")
+    for left_over in (building, folder):
+        shutil.rmtree(left_over, ignore_errors=True)
+    python = str(building / "bin" / "python")
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    output_of([sys.executable, "-m", "venv", str(building)], env=env)
+    install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r"]
+    output_of([python, *install, str(lock_file)], env=env, limit_s=_INSTALL_LIMIT_S)
+    version = "import importlib.metadata as m; print(m.version('mlflow'), end='')"
+    (building / _MARKER).write_text(output_of([python, "-c", version], env=env))
+    building.rename(folder)
+
+
+@contextmanager
+def _only_one(lock: Path) -> Iterator[None]:
+    """Of all processes, one at a time."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,244 @@
+"""Group commit: operations share transactions, fail alone, and are answered after the commit."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+
+import pytest
+
+from mlkeep.core.errors import InvalidInput, Unavailable
+from mlkeep.storage.writer import MAX_GROUP, Writer
+
+Tx = list[str]
+"""What was written in a transaction."""
+
+
+class DiskFullError(Exception):
+    pass
+
+
+class Ledger:
+    """A database that keeps words, and does what `storage.sql.database.WriteConnection` does with transactions."""
+
+    def __init__(self) -> None:
+        self.commits: list[Tx] = []
+        self.failing: set[str] = set()
+        self.abandoned = 0
+        self.is_closed = False
+        self._mark = 0
+
+    def begin(self) -> Tx:
+        self._fail_if_asked("begin")
+        return []
+
+    def mark(self, tx: Tx) -> None:
+        self._mark = len(tx)
+
+    def keep(self, tx: Tx) -> None:
+        pass
+
+    def undo(self, tx: Tx) -> None:
+        del tx[self._mark :]
+
+    def commit(self, tx: Tx) -> None:
+        self._fail_if_asked("commit")
+        self.commits.append(list(tx))
+
+    def rollback(self, tx: Tx) -> None:
+        tx.clear()
+
+    def abandon(self) -> None:
+        self.abandoned += 1
+
+    def close(self) -> None:
+        self.is_closed = True
+
+    def _fail_if_asked(self, step: str) -> None:
+        if step in self.failing:
+            self.failing.remove(step)
+            raise DiskFullError
+
+
+def outage(error: BaseException) -> str | None:
+    return "disk full" if isinstance(error, DiskFullError) else None
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    return Ledger()
+
+
+@pytest.fixture
+def writer(ledger: Ledger) -> Iterator[Writer]:
+    writer = Writer(ledger, outage)
+    yield writer
+    writer.close()
+
+
+def write(word: str) -> Callable[[Tx], str]:
+    def operation(tx: Tx) -> str:
+        tx.append(word)
+        return f"wrote {word}"
+
+    return operation
+
+
+def write_and_fail(word: str, error: Exception) -> Callable[[Tx], str]:
+    def operation(tx: Tx) -> str:
+        tx.append(word)
+        raise error
+
+    return operation
+
+
+@contextmanager
+def busy(writer: Writer) -> Iterator[None]:
+    """Meanwhile the writer is held up, so that what is queued comes to share a transaction."""
+    started, release = threading.Event(), threading.Event()
+
+    def hold(tx: Tx) -> None:
+        started.set()
+        assert release.wait(10)
+
+    held = writer.submit(hold)
+    assert started.wait(10)
+    try:
+        yield
+    finally:
+        release.set()
+        held.result(10)
+
+
+def test_an_operation_is_answered_after_its_commit(writer: Writer, ledger: Ledger) -> None:
+    assert writer.submit(write("a")).result(10) == "wrote a"
+    assert ledger.commits == [["a"]]
+
+
+def test_waiting_operations_share_a_transaction_in_their_order(writer: Writer, ledger: Ledger) -> None:
+    with busy(writer):
+        futures = [writer.submit(write(word)) for word in "abc"]
+    assert [future.result(10) for future in futures] == ["wrote a", "wrote b", "wrote c"]
+    assert ledger.commits == [[], ["a", "b", "c"]]
+
+
+def test_a_transaction_takes_only_so_many(writer: Writer, ledger: Ledger) -> None:
+    with busy(writer):
+        futures = [writer.submit(write("x")) for _ in range(MAX_GROUP + 1)]
+    assert {future.result(10) for future in futures} == {"wrote x"}
+    assert [len(words) for words in ledger.commits] == [0, MAX_GROUP, 1]
+
+
+@pytest.mark.parametrize("error", [InvalidInput("No."), ZeroDivisionError("a fault of ours")])
+def test_an_operation_that_fails_fails_alone_and_leaves_nothing(
+    writer: Writer, ledger: Ledger, error: Exception
+) -> None:
+    with busy(writer):
+        before, failing, after = (
+            writer.submit(operation) for operation in (write("a"), write_and_fail("b", error), write("c"))
+        )
+    assert (before.result(10), after.result(10)) == ("wrote a", "wrote c")
+    with pytest.raises(type(error)) as failed:
+        failing.result(10)
+    assert failed.value is error
+    with pytest.raises(type(error)):  # by itself it is rolled back
+        writer.submit(write_and_fail("d", error)).result(10)
+    assert ledger.commits == [[], ["a", "c"]]
+
+
+@pytest.mark.parametrize("step", ["begin", "commit"])
+def test_a_failure_of_the_database_is_told_to_everybody_and_nothing_is_kept(
+    writer: Writer, ledger: Ledger, step: str
+) -> None:
+    with busy(writer):
+        futures = [writer.submit(write(word)) for word in "abc"]
+        ledger.failing = set()
+        ledger_fails_next(ledger, step)
+    for future in futures:
+        with pytest.raises(Unavailable, match="could not keep the change: disk full. Try again"):
+            future.result(10)
+    assert (ledger.commits, ledger.abandoned) == ([[]], 1)
+    assert writer.submit(write("d")).result(10) == "wrote d"
+    assert ledger.commits == [[], ["d"]]
+
+
+def ledger_fails_next(ledger: Ledger, step: str) -> None:
+    """Let the step fail in the transaction after the one under way."""
+    original = ledger.commit
+
+    def commit_then_fail(tx: Tx) -> None:
+        ledger.commit = original  # type: ignore[method-assign]  # back to the class's own
+        original(tx)
+        ledger.failing = {step}
+
+    ledger.commit = commit_then_fail  # type: ignore[method-assign]  # once
+
+
+def test_a_failure_of_the_database_inside_an_operation_ends_the_transaction(writer: Writer, ledger: Ledger) -> None:
+    with busy(writer):
+        futures = [
+            writer.submit(operation) for operation in (write("a"), write_and_fail("b", DiskFullError()), write("c"))
+        ]
+    for future in futures:
+        with pytest.raises(Unavailable, match="disk full"):
+            future.result(10)
+    assert (ledger.commits, ledger.abandoned) == ([[]], 1)
+
+
+def test_what_was_queued_before_the_end_is_kept_and_what_comes_after_is_refused(writer: Writer, ledger: Ledger) -> None:
+    with busy(writer):
+        queued = writer.submit(write("a"))
+        closing = threading.Thread(target=writer.close)
+        closing.start()
+    closing.join(10)
+    assert queued.result(10) == "wrote a"
+    assert ledger.is_closed
+    with pytest.raises(Unavailable, match="closed"):
+        writer.submit(write("b"))
+    writer.close()
+    assert ledger.commits == [[], ["a"]]
+
+
+def test_a_writer_nobody_used_can_be_closed(ledger: Ledger) -> None:
+    Writer(ledger, outage).close()
+
+
+def test_an_event_loop_gets_its_answers(writer: Writer, ledger: Ledger) -> None:
+    async def ask() -> list[object]:
+        words = [writer.submit_from_loop(write(str(i))) for i in range(100)]
+        failing = writer.submit_from_loop(write_and_fail("x", InvalidInput("No.")))
+        return await asyncio.gather(*words, failing, return_exceptions=True)
+
+    *answers, error = asyncio.run(ask())
+    assert answers == [f"wrote {i}" for i in range(100)]
+    assert isinstance(error, InvalidInput)
+    assert [word for words in ledger.commits for word in words] == [str(i) for i in range(100)]
+
+
+def test_who_stopped_waiting_disturbs_nobody(writer: Writer, ledger: Ledger) -> None:
+    async def ask_and_leave() -> None:
+        writer.submit_from_loop(write("loop")).cancel()
+
+    with busy(writer):
+        gone: Future[str] = writer.submit(write("gone"))
+        assert gone.cancel()
+        asyncio.run(ask_and_leave())  # its loop is closed before the answer comes
+        waiting = writer.submit(write("waiting"))
+    assert waiting.result(10) == "wrote waiting"
+    assert ledger.commits == [[], ["gone", "loop", "waiting"]]
+
+
+def test_many_threads_are_served(writer: Writer, ledger: Ledger) -> None:
+    def ask() -> None:
+        for _ in range(50):
+            assert writer.submit(write("x")).result(10) == "wrote x"
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert sum(len(words) for words in ledger.commits) == 400

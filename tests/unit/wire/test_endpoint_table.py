@@ -1,0 +1,113 @@
+"""The table of endpoints: complete, unambiguous, and guarded row by row."""
+
+from __future__ import annotations
+
+import inspect
+from types import ModuleType
+
+import pytest
+
+from mlkeep.services import dispatch
+from mlkeep.wire import artifacts, experiments, logged_models, metrics, registry, runs
+from mlkeep.wire.endpoint import AuditTag, Endpoint, Permission
+from mlkeep.wire.message import Empty, Message, Request
+from mlkeep.wire.table import BY_REQUEST, ENDPOINTS, NOT_OFFERED
+
+MODULES = (artifacts, experiments, logged_models, metrics, registry, runs)
+LISTINGS: tuple[type[Request], ...] = (artifacts.ListArtifacts, artifacts.ListLoggedModelArtifacts)
+"""Requests that are not answered in one transaction."""
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda row: row.path)
+def test_a_row_says_all_there_is_to_say(endpoint: Endpoint) -> None:
+    assert isinstance(endpoint.permission, Permission)
+    assert endpoint.audit is None or isinstance(endpoint.audit, AuditTag)
+    assert issubclass(endpoint.request, Request)
+    assert issubclass(endpoint.response, Message)
+    assert endpoint.methods
+    assert set(endpoint.methods) <= {"GET", "POST", "PATCH", "DELETE"}
+    assert set(endpoint.path_fields) <= set(endpoint.request.__struct_fields__)
+    assert set(endpoint.request.required) <= set(endpoint.request.__struct_fields__)
+
+
+def test_a_row_without_a_permission_cannot_be_written() -> None:
+    with pytest.raises(TypeError, match="permission"):
+        Endpoint(("GET",), "runs/get", runs.GetRun, runs.RunResponse)  # type: ignore[call-arg]  # what is tested
+
+
+def test_a_row_answers_under_both_roots() -> None:
+    row = BY_REQUEST[logged_models.SetLoggedModelTags]
+    assert row.paths == (
+        "/api/2.0/mlflow/logged-models/{model_id}/tags",
+        "/ajax-api/2.0/mlflow/logged-models/{model_id}/tags",
+    )
+    assert row.path_fields == ("model_id",)
+
+
+def test_no_two_rows_answer_the_same() -> None:
+    answered = [(method, path) for row in ENDPOINTS for path in row.paths for method in row.methods]
+    assert len(answered) == len(set(answered))
+
+
+def test_a_kind_of_request_belongs_to_one_row_and_one_use_case() -> None:
+    assert len(BY_REQUEST) == len(ENDPOINTS)
+    bound = [*dispatch.READS, *dispatch.WRITES, *LISTINGS]
+    assert len(bound) == len(set(bound))
+    assert set(bound) == set(BY_REQUEST)
+
+
+def test_what_only_reads_changes_nothing_governed() -> None:
+    reads: list[type[Request]] = [*dispatch.READS, *LISTINGS]
+    for kind in reads:
+        row = BY_REQUEST[kind]
+        assert row.audit is None, row.path
+        assert row.permission.value.endswith((":read", ":search")), row.path
+    for kind in dispatch.WRITES:
+        assert not BY_REQUEST[kind].permission.value.endswith((":read", ":search")), BY_REQUEST[kind].path
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__.rpartition(".")[2])
+def test_every_message_of_a_resource_is_immutable_and_every_request_of_it_refuses_what_it_does_not_know(
+    module: ModuleType,
+) -> None:
+    for _, kind in inspect.getmembers(module, inspect.isclass):
+        if issubclass(kind, Message):
+            assert kind.__struct_config__.frozen, kind
+        if issubclass(kind, Request):
+            assert kind.__struct_config__.forbid_unknown_fields, kind
+
+
+PROMISED = """
+POST experiments/create; GET experiments/get; GET experiments/get-by-name; POST experiments/update
+POST experiments/delete; POST experiments/restore; POST experiments/set-experiment-tag
+POST experiments/delete-experiment-tag; POST experiments/search; GET experiments/search
+POST runs/create; GET runs/get; POST runs/update; POST runs/delete; POST runs/restore; POST runs/log-metric
+POST runs/log-parameter; POST runs/set-tag; POST runs/delete-tag; POST runs/log-batch; POST runs/log-inputs
+POST runs/outputs; POST runs/log-model; POST runs/search; GET metrics/get-history; GET artifacts/list
+POST logged-models; POST logged-models/search; GET logged-models/{model_id}; PATCH logged-models/{model_id}
+DELETE logged-models/{model_id}; PATCH logged-models/{model_id}/tags; DELETE logged-models/{model_id}/tags/{key}
+POST logged-models/{model_id}/params; GET logged-models/{model_id}/artifacts/directories
+POST registered-models/create; GET registered-models/get; POST registered-models/rename
+PATCH registered-models/update; DELETE registered-models/delete; GET registered-models/search
+POST registered-models/get-latest-versions; GET registered-models/get-latest-versions
+POST registered-models/set-tag; DELETE registered-models/delete-tag; POST registered-models/alias
+DELETE registered-models/alias; GET registered-models/alias; POST model-versions/create; GET model-versions/get
+PATCH model-versions/update; POST model-versions/transition-stage; DELETE model-versions/delete
+GET model-versions/search; GET model-versions/get-download-uri; POST model-versions/set-tag
+DELETE model-versions/delete-tag
+"""
+
+
+def test_every_verb_and_path_of_the_protocol_is_there() -> None:
+    wanted = {tuple(item.split()) for line in PROMISED.strip().splitlines() for item in line.split(";")}
+    known = {(method, row.path) for row in ENDPOINTS for method in row.methods}
+    assert wanted - known == set()
+    assert {row.version for row in ENDPOINTS} == {"2.0"}
+
+
+def test_what_is_not_offered_is_not_in_the_table() -> None:
+    assert not {row.path.partition("/")[0] for row in ENDPOINTS} & set(NOT_OFFERED)
+
+
+def test_what_says_nothing_is_an_empty_object() -> None:
+    assert Empty().__struct_fields__ == ()
