@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -61,6 +62,13 @@ def _step(number: int, text: str) -> None:
     click.echo(click.style(f"\n{number}. {text}", bold=True))
 
 
+def _program(name: str) -> str:
+    """How to call `mlkeep` or `python` from this folder: by its name alone if that finds this installation."""
+    here = Path(sys.executable).parent / name
+    found = shutil.which(name)
+    return name if found is not None and Path(found).samefile(here) else os.path.relpath(here)
+
+
 def _by_hand(command: str) -> None:
     click.echo(click.style(f"   by hand: {command}", dim=True))
 
@@ -78,7 +86,7 @@ def _tracking_server(running: ExitStack, place: Path, port: int) -> str:
     url = f"http://{HOST}:{port}"
     running.enter_context(_server(["server", *options], place / "server.log", f"{url}/health"))
     click.echo(f"   {url}")
-    _by_hand("mlkeep server " + " ".join(options))
+    _by_hand(f"{_program('mlkeep')} server " + " ".join(options))
     return url
 
 
@@ -90,7 +98,7 @@ def _train(script: Path, tracking: str) -> None:
     if done.returncode != 0:
         raise click.ClickException(f"The training failed:\n{done.stdout}{done.stderr}")
     click.echo("".join(f"   {line}\n" for line in done.stdout.splitlines()), nl=False)
-    _by_hand(f"MLKEEP_TRACKING_URI={tracking} python {os.path.relpath(script)}")
+    _by_hand(f"MLKEEP_TRACKING_URI={tracking} {_program('python')} {os.path.relpath(script)}")
 
 
 def _model_server(running: ExitStack, place: Path, tracking: str, port: int) -> str:
@@ -101,7 +109,7 @@ def _model_server(running: ExitStack, place: Path, tracking: str, port: int) -> 
         _server(["models", "serve", *options], place / "serving.log", f"{url}/ping", _environment(tracking))
     )
     click.echo(f"   {url}")
-    _by_hand(f"MLKEEP_TRACKING_URI={tracking} mlkeep models serve " + " ".join(options))
+    _by_hand(f"MLKEEP_TRACKING_URI={tracking} {_program('mlkeep')} models serve " + " ".join(options))
     return url
 
 
@@ -131,8 +139,8 @@ def _say_what_next(place: Path, tracking: str, serving: str) -> None:
         click.echo(f"   {url}  ({text})")
     click.echo(click.style("\nLook closer", bold=True))
     for command in (
-        f"MLKEEP_TRACKING_URI={tracking} mlkeep runs list --experiment-id {experiment_id}",
-        f"MLKEEP_TRACKING_URI={tracking} mlkeep doctor",
+        f"MLKEEP_TRACKING_URI={tracking} {_program('mlkeep')} runs list --experiment-id {experiment_id}",
+        f"MLKEEP_TRACKING_URI={tracking} {_program('mlkeep')} doctor",
         f"tail {place}/server.log {place}/serving.log",
     ):
         click.echo(f"   {command}")

@@ -94,6 +94,7 @@ def server(
     from mlkeep.sdk.local import artifacts_beside
     from mlkeep.server.app import make_app
     from mlkeep.server.options import ServerOptions
+    from mlkeep.storage.sql.storage import SqlStorage
     from mlkeep.web.listen import bind, url_of
     from mlkeep.web.process import run
     from mlkeep.web.workers import run_workers
@@ -119,6 +120,6 @@ def server(
         if workers == 1:
             run(prepare(), listening, drain_s=DRAIN_S, access_log=access_log, on_ready=announce)
         else:
-            prepare_once = prepare()  # brings the database up to date before several processes open it
-            del prepare_once
+            # One process brings the database up to date, and says what is wrong with it, before several open it.
+            SqlStorage(options.backend_store_uri, durability=options.durability).close()
             run_workers(prepare, listening, workers, drain_s=DRAIN_S, access_log=access_log, on_ready=announce)
