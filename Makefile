@@ -34,7 +34,7 @@ format: $(VENV)/.dev
 	@$(BIN)/ruff format .
 
 bench: $(VENV)/.test
-	@$(BIN)/python bench/first_light.py
+	@$(BIN)/python -m bench.first_light
 
 # One environment, filled as far as the target asks. A stamp stands for "installed as these files say".
 $(VENV)/.python:

@@ -21,10 +21,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
-from environments import Library, newest, output_of, plain_environment
-from load import Load
-from processes import ServerProcess, free_port, is_healthy, mlkeep_server
 
+from bench.environments import Library, newest, output_of, plain_environment
+from bench.load import Load
+from bench.processes import ServerProcess, free_port, is_healthy, mlkeep_server
 from mlkeep.version import __version__
 
 ROUNDS = 3

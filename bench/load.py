@@ -14,8 +14,8 @@ import urllib.request
 
 import msgspec
 
-WARM_UP = 50
-"""Requests of each connection that are not counted."""
+WARM_UP = 100
+"""Requests before those that count, over all connections."""
 
 _STARTED_MS = 1_700_000_000_000
 
@@ -37,11 +37,13 @@ class Load(msgspec.Struct, frozen=True):
 class _Connection:
     """One connection; each of its requests logs the next step of its own metric."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, run_id: str, key: str) -> None:
-        self._reader = reader
-        self._writer = writer
+    def __init__(self, port: int, run_id: str, key: str) -> None:
+        self._port = port
         self._fixed = f'"run_id":"{run_id}","run_uuid":"{run_id}","key":"{key}"'
         self._step = 0
+
+    async def open(self) -> None:
+        self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
 
     async def log_metric(self) -> float:
         """Seconds until the answer was there. Raises RuntimeError: it is not 200."""
@@ -68,29 +70,26 @@ class _Connection:
 async def measured(port: int, connections: int, max_requests: int, max_seconds: float) -> Load:
     """Load a server until one of the limits is reached."""
     run_id = _new_run(port)
-    opened = []
-    for number in range(connections):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        opened.append(_Connection(reader, writer, run_id, f"metric-{number}"))
     times: list[float] = []
 
-    async def warm_up(connection: _Connection) -> None:
-        for _ in range(WARM_UP):
-            await connection.log_metric()
-
-    async def work(connection: _Connection) -> None:
-        for _ in range(max_requests // connections):
+    async def work(key: str, requests: int, ends: float) -> None:
+        connection = _Connection(port, run_id, key)
+        await connection.open()
+        for _ in range(requests):
             times.append(await connection.log_metric())
             if time.perf_counter() > ends:
-                return
-
-    await asyncio.gather(*map(warm_up, opened))
-    started = time.perf_counter()
-    ends = started + max_seconds
-    await asyncio.gather(*map(work, opened))
-    seconds = time.perf_counter() - started
-    for connection in opened:
+                break
         connection.close()
+
+    async def all_work(phase: str, requests: int) -> float:
+        started = time.perf_counter()
+        keys = [f"{phase}-{number}" for number in range(connections)]
+        await asyncio.gather(*(work(key, requests // connections, started + max_seconds) for key in keys))
+        return time.perf_counter() - started
+
+    await all_work("warm-up", WARM_UP)
+    times.clear()
+    seconds = await all_work("load", max_requests)
     times.sort()
     return Load(len(times), seconds, times[len(times) // 2] * 1000, times[len(times) * 99 // 100] * 1000)
 

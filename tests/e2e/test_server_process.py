@@ -274,6 +274,18 @@ def test_a_database_it_cannot_use_keeps_it_from_starting(tmp_path: Path) -> None
     assert {path: path.read_bytes() for path in before} == before
 
 
+def test_an_artifact_folder_that_cannot_be_written_keeps_it_from_starting(tmp_path: Path) -> None:
+    file = tmp_path / "a file"
+    file.touch()
+
+    told = refusal("--port", "0", "--artifacts-destination", f"{file}/below", backend=f"sqlite:///{tmp_path}/mlkeep.db")
+
+    assert told == (
+        f"Error: The artifact folder '{file}/below' cannot be written to: Not a directory. Choose another, or change its "
+        "permissions.\n"
+    )
+
+
 def test_without_artifact_proxy_clients_reach_the_artifacts_themselves(
     start_server: Callable[..., MlkeepServer],
 ) -> None:

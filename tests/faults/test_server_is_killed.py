@@ -50,8 +50,11 @@ class Writer:
     def __post_init__(self) -> None:
         self._writes = writes_of(self.name, self.run_id)
 
-    def write_until_gone(self, server: MlkeepServer) -> None:
-        """Send again what was not answered, then go on with new requests, until the connection breaks."""
+    def write_until_gone(self, server: MlkeepServer, told: Callable[[], object]) -> None:
+        """Send again what was not answered, then go on with new requests, until the connection breaks.
+
+        `told` is called after each acknowledgement, at once.
+        """
         connection = server.connect()
         try:
             while True:
@@ -62,6 +65,7 @@ class Writer:
                     self.refused.append((status, answer))
                     return
                 self.acknowledged.append(self.unanswered.pop())
+                told()
         except (http.client.HTTPException, OSError):
             return
         finally:
@@ -105,17 +109,21 @@ def new_run(server: MlkeepServer) -> str:
 
 
 def let_write(server: MlkeepServer, writers: list[Writer], writes: int, then: Callable[[], object]) -> None:
-    """Let all write at once; when they have been told of `writes` more, do `then`, and wait until all have stopped."""
-    wanted = writes + sum(len(writer.acknowledged) for writer in writers)
-    threads = [threading.Thread(target=writer.write_until_gone, args=[server]) for writer in writers]
+    """Let all write at once; the one who gets acknowledgement number `writes` does `then`. Return when all stopped."""
+    acknowledgements = itertools.count(1)
+    reached = threading.Event()
+
+    def told() -> None:
+        if next(acknowledgements) == writes:
+            then()
+            reached.set()
+
+    threads = [threading.Thread(target=writer.write_until_gone, args=[server, told]) for writer in writers]
     for thread in threads:
         thread.start()
-    try:
-        server.until(lambda: sum(len(writer.acknowledged) for writer in writers) >= wanted)
-    finally:
-        then()
-        for thread in threads:
-            thread.join()
+    for thread in threads:
+        thread.join()
+    assert reached.is_set()
     assert [writer.refused for writer in writers] == [[]] * len(writers)
 
 
@@ -179,7 +187,7 @@ def test_every_acknowledged_write_survives_kill_9_of_the_server(start_server: Ca
 
     # A last round in which all is sent again that nobody knows the fate of.
     let_write(server, writers, WRITERS * 4, then=server.process.kill)
-    server.process.wait()
+    assert server.process.wait() == -9
     server = start_server()
     for writer in writers:
         connection = server.connect()

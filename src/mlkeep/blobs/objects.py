@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +32,18 @@ class ObjectArtifacts:
     def below(self, path: str) -> ObjectArtifacts:
         """The artifacts below a folder of these. Raises InvalidInput: the path is not safe."""
         return ObjectArtifacts(self._root / paths.checked(path))
+
+    def prepare(self) -> None:
+        """Make the folder, and try that files can be made in it. Raises Unavailable."""
+        try:
+            self._root.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self._root):
+                pass
+        except OSError as err:
+            raise Unavailable(
+                f"The artifact folder '{self._root}' cannot be written to: {err.strerror}. Choose another, or change its "
+                "permissions."
+            ) from err
 
     def list(self, path: str = "") -> list[FileInfo]:
         folder = paths.checked(path)

@@ -29,8 +29,14 @@ def make_app(options: ServerOptions) -> Litestar:
     Raises:
         InvalidInput, NotOffered, Unavailable: the storage or the artifacts cannot be used; the message says why.
     """
-    storage = SqlStorage(options.backend_store_uri, durability=options.durability)
     proxied = None if options.artifacts_destination is None else local_artifacts(options.artifacts_destination)
+    storage = SqlStorage(options.backend_store_uri, durability=options.durability)
+    try:
+        if proxied is not None:
+            proxied.prepare()
+    except MlkeepException:
+        storage.close()
+        raise
     dispatcher = Dispatcher(storage, Settings(artifact_root=options.artifact_root), _opener(proxied))
     return build_app(dispatcher, proxied)
 

@@ -16,6 +16,8 @@ from mlkeep.web.access import observed
 from mlkeep.web.listen import port_in_use
 
 _BACKLOG: Final = 2048
+_KEEP_ALIVE_S: Final = 75
+"""Seconds a connection may rest: trainers that log now and then should not meet a closing one."""
 
 
 def run(
@@ -35,6 +37,7 @@ def run(
         access_log=False,
         server_header=False,
         backlog=_BACKLOG,
+        timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=drain_s,
     )
     # uvicorn stops on these signals and then raises them again: by then the work is done, and the end is no failure.

@@ -86,9 +86,11 @@ def test_order_by_is_a_list_not_a_text() -> None:
         parse_order_by("start_time", RUNS)
 
 
-def test_order_by_has_a_hundred_keys_at_most() -> None:
-    with pytest.raises(InvalidInput, match="at most 100"):
-        parse_order_by([f"metrics.m{index}" for index in range(101)], RUNS)
+def test_order_by_has_fifty_keys_at_most() -> None:
+    with pytest.raises(InvalidInput, match="at most 50"):
+        parse_order_by([f"metrics.m{index}" for index in range(51)], RUNS)
+    with pytest.raises(InvalidInput, match="at most 50"):
+        complete_order([logged_model_order(f"metrics.m{index}") for index in range(51)], LOGGED_MODELS)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -19,7 +18,6 @@ from mlkeep.core.entities import LifecycleStage, Metric
 from mlkeep.core.errors import AlreadyExists, InvalidInput, MlkeepException, NotFound, NotOffered, Unavailable
 from mlkeep.storage.contract import Event, NewRun
 from mlkeep.storage.sql.storage import SqlStorage
-from mlkeep.storage.sql.transaction import SqlTransaction
 
 
 def add_experiment(tx: Any, name: str = "e") -> str:
@@ -60,6 +58,16 @@ def busy(storage: SqlStorage) -> Iterator[None]:
         held.result(10)
 
 
+def run_sql(storage: SqlStorage, statement: str) -> list[tuple[Any, ...]]:
+    """Do something to the database behind the stores' back."""
+
+    def operation(tx: Any) -> list[tuple[Any, ...]]:
+        result = tx.session.connection.exec_driver_sql(statement)
+        return [tuple(row) for row in result] if result.returns_rows else []
+
+    return storage.write(operation).result(10)
+
+
 def pragma(tx: Any, name: str) -> Any:
     return tx.session.connection.exec_driver_sql(f"PRAGMA {name}").scalar()
 
@@ -73,6 +81,7 @@ def test_connections_are_set_up(url: str, durability: str, synchronous: int) -> 
     wanted = {"journal_mode": "wal", "foreign_keys": 1, "synchronous": synchronous, "busy_timeout": 30_000}
 
     def settings(tx: Any) -> dict[str, Any]:
+        tx.experiments.find_by_name("")  # SQLite learns of WAL when it first reads the file
         return {name: pragma(tx, name) for name in [*wanted, "query_only"]}
 
     assert storage.write(settings).result(10) == {**wanted, "query_only": 0}
@@ -81,7 +90,7 @@ def test_connections_are_set_up(url: str, durability: str, synchronous: int) -> 
 
 
 def test_a_durability_nobody_knows_is_refused(url: str) -> None:
-    with pytest.raises(InvalidInput, match="'strong'.*normal, full"):
+    with pytest.raises(InvalidInput, match=r"'strong'.*normal, full"):
         SqlStorage(url, durability="strong")
 
 
@@ -113,13 +122,6 @@ def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Path) -> None:
         SqlStorage(f"sqlite:///{tmp_path}/letter.txt")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write anywhere")
-def test_a_file_that_cannot_be_written_is_said_to_be_so(tmp_path: Path) -> None:
-    (tmp_path / "mlkeep.db").touch(0o400)
-    with pytest.raises(Unavailable, match="cannot be opened"):
-        SqlStorage(f"sqlite:///{tmp_path}/mlkeep.db")
-
-
 # Transactions
 
 
@@ -134,7 +136,7 @@ def test_a_read_sees_one_state_and_changes_nothing(storage: SqlStorage, run: int
     assert storage.read(read) == [0, 0]
     assert storage.read(lambda tx: len(tx.metrics.history(run, "m", None, None).items)) == 1
     with pytest.raises(Unavailable, match="readonly"):
-        storage.read(lambda tx: tx.tags.put(run, {"mlflow.runName": "x"}) or tx.metrics.add(run, [Metric("m", 1.0, 1)]))
+        storage.read(lambda tx: tx.metrics.add(run, [Metric("m", 2.0, 1)]))
 
 
 def test_a_write_sees_what_was_written_before_it(storage: SqlStorage) -> None:
@@ -232,6 +234,10 @@ def logged(tx: Any) -> dict[str, list[float]]:
     return {key: values(tx, 1, key) for key in ("kept", "lost", "later")}
 
 
+def key_numbers(tx: Any) -> list[int | None]:
+    return [tx.session.key_number(key) for key in ("kept", "lost", "later", "never")]
+
+
 @pytest.mark.usefixtures("run")
 @pytest.mark.parametrize("together", [True, False], ids=["in one transaction", "in transactions of their own"])
 def test_a_key_of_an_operation_that_failed_is_not_remembered(storage: SqlStorage, together: bool) -> None:
@@ -246,7 +252,7 @@ def test_a_key_of_an_operation_that_failed_is_not_remembered(storage: SqlStorage
             futures[-1].exception(10)
     assert [type(future.exception(10)) for future in futures] == [InvalidInput, *[type(None)] * 3]
     assert storage.read(logged) == {"kept": [2.0], "lost": [3.0], "later": [4.0]}
-    numbers = storage.read(lambda tx: [tx.session.key_number(key) for key in ("kept", "lost", "later", "never")])
+    numbers = storage.read(key_numbers)
     assert numbers[-1] is None
     assert len(set(numbers)) == 4
 
@@ -266,7 +272,7 @@ def test_a_key_of_a_transaction_that_failed_is_not_remembered(storage: SqlStorag
 # Failures
 
 
-def fill_the_disk(tx: SqlTransaction) -> None:
+def fill_the_disk(tx: Any) -> None:
     """Leave the database no page more than it has, and need one."""
     pages = pragma(tx, "page_count")
     pragma(tx, f"max_page_count = {pages}")
@@ -279,7 +285,7 @@ def test_a_full_disk_is_told_to_everybody_and_nothing_is_kept(storage: SqlStorag
         full = storage.write(fill_the_disk)
         after = storage.write(lambda tx: add_experiment(tx, "after"))
     for future in (before, full, after):
-        with pytest.raises(Unavailable, match="could not keep the change: database or disk is full. Try again"):
+        with pytest.raises(Unavailable, match=r"could not keep the change: database or disk is full\. Try again"):
             future.result(10)
     assert storage.write(lambda tx: add_experiment(tx, "before")).result(10) == "1"
     assert storage.read(lambda tx: tx.experiments.find_by_name("after")) is None
@@ -288,7 +294,7 @@ def test_a_full_disk_is_told_to_everybody_and_nothing_is_kept(storage: SqlStorag
 
 def test_a_database_that_went_away_is_unavailable(storage: SqlStorage) -> None:
     storage.check()
-    storage.write(lambda tx: tx.session.connection.exec_driver_sql("ALTER TABLE experiments RENAME TO gone")).result(10)
+    run_sql(storage, "ALTER TABLE experiments RENAME TO gone")
     with pytest.raises(Unavailable, match="cannot be read: no such table"):
         storage.check()
 
@@ -304,15 +310,14 @@ def test_values_are_kept_exactly(storage: SqlStorage, run: int) -> None:
 
 def test_an_experiment_id_is_never_used_again(storage: SqlStorage) -> None:
     assert storage.write(add_experiment).result(10) == "1"
-    storage.write(lambda tx: tx.session.connection.exec_driver_sql("DELETE FROM experiments")).result(10)
+    run_sql(storage, "DELETE FROM experiments")
     assert storage.write(add_experiment).result(10) == "2"
 
 
 def test_deleting_a_run_twice_keeps_the_time_of_the_first(storage: SqlStorage, run: int) -> None:
     for at in (5, 6):
         storage.write(lambda tx, at=at: tx.runs.set_lifecycle("r", LifecycleStage.DELETED, at)).result(10)  # type: ignore[misc]
-    deleted = "SELECT deleted_ms FROM runs"
-    assert storage.read(lambda tx: tx.session.connection.exec_driver_sql(deleted).scalar()) == 5
+    assert run_sql(storage, "SELECT deleted_ms FROM runs") == [(5,)]
 
 
 def test_events_are_kept_in_order_each_with_its_position(storage: SqlStorage) -> None:

@@ -6,11 +6,14 @@ from typing import assert_never
 
 from mlkeep.core.errors import InvalidInput
 from mlkeep.core.filters.ast import Op
-from mlkeep.core.filters.check import fits_int64, status_name
+from mlkeep.core.filters.check import PATTERN_OPS, fits_int64, status_name
 from mlkeep.core.filters.grammar import KeyRule, ValueKind
 from mlkeep.core.filters.lexer import Token, TokenKind, clipped, refusal
 
 KEYWORDS = frozenset({"AND", "OR", "NOT", "IS", "NULL", "IN", "LIKE", "ILIKE"})
+
+MAX_PATTERN_LENGTH = 10_000
+"""Characters of a LIKE pattern: SQLite takes 50,000 bytes."""
 
 _SCALARS = frozenset({TokenKind.NAME, TokenKind.TEXT, TokenKind.NUMBER})
 
@@ -27,9 +30,9 @@ def read_value(token: Token, op: Op, rule: KeyRule, shown: str, *, takes_bare: b
         raise refusal(token.text, token.position, f"expected a value for {shown}")
     match rule.kind:
         case ValueKind.TEXT:
-            return _text(token, shown, takes_bare=takes_bare)
+            return _pattern_or_text(token, op, shown, takes_bare=takes_bare)
         case ValueKind.MODEL_STATUS:
-            return status_name(_text(token, shown, takes_bare=takes_bare), op)
+            return status_name(_pattern_or_text(token, op, shown, takes_bare=takes_bare), op)
         case ValueKind.NUMBER:
             return _number(token.text, token, shown)
         case ValueKind.INTEGER:
@@ -49,6 +52,15 @@ def read_member(token: Token, op: Op, rule: KeyRule, shown: str) -> str:
     if token.kind is not TokenKind.TEXT:
         raise refusal(token.text, token.position, f"the list for {shown} has quoted values only, as in ('a', 'b')")
     return status_name(token.parts[0], op) if rule.kind is ValueKind.MODEL_STATUS else token.parts[0]
+
+
+def _pattern_or_text(token: Token, op: Op, shown: str, *, takes_bare: bool) -> str:
+    text = _text(token, shown, takes_bare=takes_bare)
+    if op in PATTERN_OPS and len(text) > MAX_PATTERN_LENGTH:
+        raise InvalidInput(
+            f"Invalid pattern for {shown} {op.value}: it has {len(text)} characters, the limit is {MAX_PATTERN_LENGTH}."
+        )
+    return text
 
 
 def _text(token: Token, shown: str, *, takes_bare: bool) -> str:

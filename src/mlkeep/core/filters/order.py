@@ -10,8 +10,8 @@ from mlkeep.core.filters.ast import Entity, Field, OrderTerm
 from mlkeep.core.filters.grammar import LOGGED_MODELS, Grammar
 from mlkeep.core.filters.lexer import REFUSAL, Token, TokenKind, clipped, tokens
 
-MAX_ORDER_TERMS = 100
-"""Sort keys of one search; each may cost the database a join."""
+MAX_ORDER_TERMS = 50
+"""Sort keys of one search; each may cost the database a join, and SQLite joins at most 64 tables."""
 
 _METRIC_PREFIX = "metrics."
 
@@ -26,8 +26,7 @@ def parse_order_by(items: Sequence[str], grammar: Grammar) -> tuple[OrderTerm, .
     """
     if isinstance(items, str):
         raise InvalidInput(f"Invalid order_by {clipped(items)!r}: give a list of strings, as in ['metrics.loss DESC'].")
-    if len(items) > MAX_ORDER_TERMS:
-        raise InvalidInput(f"Invalid order_by with {len(items)} clauses: at most {MAX_ORDER_TERMS} are allowed.")
+    _check_count(items)
     return _distinct(_term(item, grammar) for item in items)
 
 
@@ -60,10 +59,19 @@ def complete_order(terms: Sequence[OrderTerm], grammar: Grammar) -> tuple[OrderT
     """`terms` with what decides between equals after them; the default order if there are none.
 
     No field comes twice, and the result is total: it ends with keys that together are unique.
+
+    Raises:
+        InvalidInput: too many sort keys.
     """
+    _check_count(terms)
     if not terms:
         return grammar.order.default
     return _distinct([*terms, *grammar.order.tie_break])
+
+
+def _check_count(items: Sequence[object]) -> None:
+    if len(items) > MAX_ORDER_TERMS:
+        raise InvalidInput(f"Invalid order_by with {len(items)} clauses: at most {MAX_ORDER_TERMS} are allowed.")
 
 
 def _distinct(terms: Iterable[OrderTerm]) -> tuple[OrderTerm, ...]:

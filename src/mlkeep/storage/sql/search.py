@@ -60,11 +60,26 @@ def condition(node: Node, of: Searchable) -> ColumnElement[bool]:
         case Or(children):
             return sa.or_(*(condition(child, of) for child in children))
         case Not(child):
-            return sa.func.coalesce(condition(child, of), sa.false()) == sa.false()
+            return _negation(child, of)
         case IsNull(field, negated):
             return _is_null(field, of, negated=negated)
         case Comparison():
             return _comparison(node, of)
+        case _:
+            assert_never(node)
+
+
+def _negation(node: Node, of: Searchable) -> ColumnElement[bool]:
+    """The rows that `node` is not true of. NOT goes down to the comparisons: SQL parsers allow little nesting."""
+    match node:
+        case And(children):
+            return sa.or_(*(_negation(child, of) for child in children))
+        case Or(children):
+            return sa.and_(*(_negation(child, of) for child in children))
+        case Not(child):
+            return condition(child, of)
+        case IsNull() | Comparison():
+            return sa.func.coalesce(condition(node, of), sa.false()) == sa.false()
         case _:
             assert_never(node)
 

@@ -114,10 +114,12 @@ class ExperimentPromises(Suite):
     def test_deleting_an_experiment_deletes_its_runs_and_restoring_brings_them_back(
         self, client: MlkeepClient, experiment_id: str
     ) -> None:
+        elsewhere = client.create_run(client.create_experiment(unique("elsewhere")))
         kept, deleted_before = (client.create_run(experiment_id).info.run_id for _ in range(2))
         client.delete_run(deleted_before)
         client.delete_experiment(experiment_id)
         assert client.get_experiment(experiment_id).lifecycle_stage == "deleted"
+        assert client.get_run(elsewhere.info.run_id) == elsewhere
         assert [client.get_run(run).info.lifecycle_stage for run in (kept, deleted_before)] == ["deleted", "deleted"]
         client.restore_experiment(experiment_id)
         assert client.get_experiment(experiment_id).lifecycle_stage == "active"

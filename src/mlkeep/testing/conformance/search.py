@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from mlkeep.core.entities import LoggedModelInput, LoggedModelOutput, Run, RunStatus
+from mlkeep.core.entities import LoggedModelInput, LoggedModelOutput, Param, Run, RunStatus
 from mlkeep.core.errors import InvalidInput
 from mlkeep.sdk.client import MlkeepClient
 from mlkeep.sdk.doors import Door, door_to
@@ -215,6 +215,48 @@ class RunSearchPromises(Suite):
             client.log_metric(run_id, "m", value, step=step)
         found = {value: len(client.search_runs([experiment_id], f"metrics.m = {value}")) for value in (5, 3, 9)}
         assert found == {5: 0, 3: 1, 9: 0}
+
+    @pytest.mark.parametrize("length", [199, 200, 201, 300])
+    def test_long_values_are_compared_to_their_ends(
+        self, client: MlkeepClient, experiment_id: str, run_id: str, length: int
+    ) -> None:
+        value = "ü" * length
+        client.log_param(run_id, "p", value)
+        client.set_tag(run_id, "t", value)
+        for field in ("params.p", "tags.t"):
+            found = [
+                wanted
+                for wanted in (value, value[:-1], f"{value}x", f"{value[:-1]}x")
+                if client.search_runs([experiment_id], f"{field} = '{wanted}'")
+            ]
+            assert found == [value]
+            assert not client.search_runs([experiment_id], f"{field} != '{value}'")
+
+    def test_what_is_large_is_answered_or_refused_but_never_too_much(
+        self, client: MlkeepClient, experiment_id: str, run_id: str
+    ) -> None:
+        keys = [f"p{i}" for i in range(50)]
+        client.log_batch(run_id, params=[Param(key, "x") for key in keys])
+        is_x = [f"params.{key} = 'x'" for key in keys]
+        alternating = "status = 'RUNNING'"
+        for i in range(14):
+            alternating = f"NOT (status = 'FAILED' {'AND' if i % 2 else 'OR'} {alternating})"
+        for text in (
+            " AND ".join(is_x * 10),
+            " OR ".join(is_x * 10),
+            "NOT " * 30 + is_x[0],
+            "(" * 30 + is_x[0] + ")" * 30,
+            alternating,
+            f"params.p1 LIKE '{'%' * 9_999}x'",
+            f"run_id IN ({', '.join([repr(run_id)] + [repr('x')] * 29_999)})",
+        ):
+            assert [run.info.run_id for run in client.search_runs([experiment_id], text)] == [run_id], text[:50]
+        order = [f"params.{key} DESC" for key in keys]
+        assert len(client.search_runs([experiment_id], order_by=order)) == 1
+        with pytest.raises(InvalidInput, match="at most 50"):
+            client.search_runs([experiment_id], order_by=[*order, "params.more"])
+        with pytest.raises(InvalidInput, match="limit is 10000"):
+            client.search_runs([experiment_id], f"params.p1 ILIKE '{'x' * 10_001}'")
 
     def test_everything_is_in_the_default_order(self, six: _Six) -> None:
         assert six.names() == EVERYTHING.split()
