@@ -1,5 +1,4 @@
 """What is promised of experiments."""
-# ruff: noqa: S101 - this is a suite of tests
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
 """What is promised of runs themselves: making, changing, deleting, and what went in and came out."""
-# ruff: noqa: S101 - this is a suite of tests
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
 """What is promised of the search for runs."""
-# ruff: noqa: S101 - this is a suite of tests
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
 """What is promised of the sources of model versions: which are taken, and where the files are found."""
-# ruff: noqa: S101 - this is a suite of tests
 
 from __future__ import annotations
 
