@@ -25,7 +25,7 @@ from mlkeep.storage.sql.schema import (
     metric_tail,
     runs,
 )
-from mlkeep.storage.sql.search import Children, Searchable, page_of
+from mlkeep.storage.sql.search import Children, Searchable, among, page_of
 from mlkeep.storage.sql.session import AnyRow, Session, chunks
 
 
@@ -98,7 +98,7 @@ class SqlLoggedModels:
 
     def search(self, search: Search, experiment_ids: Sequence[str]) -> Page:
         experiments = sorted({experiment_key(experiment_id) for experiment_id in experiment_ids})
-        conditions = [logged_models.c.experiment_id.in_(experiments), logged_models.c.lifecycle == ACTIVE]
+        conditions = [among(logged_models.c.experiment_id, experiments), logged_models.c.lifecycle == ACTIVE]
         found = page_of(
             self._session.connection,
             _searchable(self._session),

@@ -37,7 +37,7 @@ from mlkeep.storage.sql.schema import (
     run_tags,
     runs,
 )
-from mlkeep.storage.sql.search import Children, Searchable, compare, page_of
+from mlkeep.storage.sql.search import Children, Searchable, among, compare, page_of
 from mlkeep.storage.sql.session import AnyRow, Session, chunks
 
 _FIND = Prepared(select(runs.c.id, runs.c.lifecycle).where(runs.c.run_id == bindparam("run_id")))
@@ -121,7 +121,7 @@ class SqlRuns:
 
     def search(self, search: Search, experiment_ids: Sequence[str], view: ViewType) -> Page:
         experiments = sorted({experiment_key(experiment_id) for experiment_id in experiment_ids})
-        conditions = [runs.c.experiment_id.in_(experiments), *in_view(runs.c.lifecycle, view)]
+        conditions = [among(runs.c.experiment_id, experiments), *in_view(runs.c.lifecycle, view)]
         found = page_of(self._session.connection, self._searchable, list(runs.c), runs, conditions, search)
         return Page(self._hydrated(found.rows), found.token)
 

@@ -147,6 +147,11 @@ def compare(column: ColumnElement[Any], op: Op, value: Any) -> ColumnElement[boo
     return test
 
 
+def among(column: ColumnElement[int], numbers: Sequence[int]) -> ColumnElement[bool]:
+    """`column` is one of `numbers`, however many: they are written out, as statements take only so many parameters."""
+    return column.in_(sa.bindparam(None, list(numbers), sa.BigInteger, expanding=True, literal_execute=True))
+
+
 # Orders
 
 

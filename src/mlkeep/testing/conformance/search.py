@@ -110,6 +110,10 @@ class RunSearchPromises(Suite):
     def test_runs_are_sorted(self, six: _Six, example: str, order_by: list[str], names: str) -> None:  # noqa: ARG002
         assert six.names(order_by=order_by) == names.split()
 
+    def test_a_search_takes_any_number_of_experiments(self, client: MlkeepClient, six: _Six) -> None:
+        many = [six.experiment_id, *(str(1_000_000 + i) for i in range(40_000))]
+        assert len(client.search_runs(many)) == len(SIX_RUNS)
+
     @pytest.mark.parametrize("item", ["dataset.name", "foo", "metrics.loss, params.lr", "", "metrics.loss UP"])
     def test_an_order_that_makes_no_sense_is_refused(self, six: _Six, item: str) -> None:
         with pytest.raises(InvalidInput, match=r"order_by|attribute key"):
