@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from sklearn.datasets import load_iris
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import train_test_split
@@ -16,6 +18,18 @@ from mlkeep import MlkeepClient, artifacts, pyfunc
 
 SNIPPETS = Path(__file__).parent / "snippets"
 SHIM = Path(__file__).parents[2] / "packages" / "mlflow-shim" / "src"
+
+
+PICTURE = Path("/tmp/confusion_matrix.png")
+"""Where the snippet itself puts a file, whoever runs it: another user's would be in the way, so none is left."""
+
+
+@pytest.fixture(autouse=True)
+def no_picture_left() -> Iterator[None]:
+    """The snippet's own path is free, before and after."""
+    PICTURE.unlink(missing_ok=True)
+    yield
+    PICTURE.unlink(missing_ok=True)
 
 
 def run_snippet(name: str, server: MlkeepServer, folder: Path) -> str:
