@@ -157,14 +157,11 @@ def _environment(tracking: str) -> dict[str, str]:
 
 
 def _script() -> Path:
-    """The example: beside the package where it is installed, else in the checkout."""
-    package = Path(__file__).parents[1]
-    for candidate in (package / "examples" / "iris.py", package.parents[1] / "examples" / "iris.py"):
-        if candidate.exists():
-            return candidate
-    raise click.ClickException(
-        "The example iris.py is not there: reinstall mlkeep, or run the demo in a checkout of it."
-    )
+    """The example, which is in a checkout and not in what is installed from a package."""
+    script = Path(__file__).parents[3] / "examples" / "iris.py"
+    if not script.exists():
+        raise click.ClickException("The demo runs examples/iris.py of a checkout of mlkeep: call `make demo` in one.")
+    return script
 
 
 def _free_port(first: int) -> int:
