@@ -6,7 +6,7 @@ import base64
 import functools
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode, urlsplit
 
 import urllib3
 from urllib3.exceptions import HTTPError, InsecureRequestWarning
@@ -25,12 +25,17 @@ PIECE = 1024 * 1024
 
 
 class Transport:
-    """A pool of connections to the server at `base`, such as `http://host:5000/prefix`."""
+    """A pool of connections to the server at `base`, such as `http://host:5000/prefix`.
+
+    A name and password in it (`http://name:password@host`) are sent as credentials, and shown nowhere.
+    """
 
     def __init__(self, base: str) -> None:
-        self.base = base.rstrip("/")
-        if not self.base.startswith(("http://", "https://")):
-            raise InvalidInput(f"Invalid tracking URI '{base}': it must start with http:// or https://.")
+        parts = urlsplit(base.rstrip("/"))
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise InvalidInput(f"Invalid tracking URI '{base}': it must look like http://host:5000 or https://host.")
+        self.base = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        self._own = settings.Credentials(unquote(parts.username or "") or None, unquote(parts.password or "") or None)
         self._pool = urllib3.PoolManager(num_pools=4, maxsize=10, **_tls())
 
     def send(
@@ -71,7 +76,7 @@ class Transport:
                 method,
                 url,
                 body=body,
-                headers={**_standing_headers(), **(headers or {})},
+                headers={**_standing_headers(self._own), **(headers or {})},
                 timeout=Timeout(settings.number("HTTP_REQUEST_TIMEOUT", 120, most=86_400)),
                 retries=_retries(),
                 preload_content=not stream,
@@ -111,11 +116,11 @@ def _retries() -> Retry:
     )
 
 
-def _standing_headers() -> dict[str, str]:
+def _standing_headers(own: settings.Credentials) -> dict[str, str]:
     headers = {"User-Agent": f"mlkeep-python-client/{__version__}"}
-    known = settings.credentials()
-    if known.username is not None and known.password is not None:
-        pair = base64.b64encode(f"{known.username}:{known.password}".encode()).decode()
+    known = own if own.username is not None else settings.credentials()
+    if known.username is not None and (known.password is not None or known.token is None):
+        pair = base64.b64encode(f"{known.username}:{known.password or ''}".encode()).decode()
         headers["Authorization"] = f"Basic {pair}"
     elif known.token is not None:
         headers["Authorization"] = f"Bearer {known.token}"
