@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
@@ -76,12 +77,12 @@ _PYTHON: dict[DataType, type] = {
 }
 
 
-class SchemaPart:
+class SchemaPart(ABC):
     """A piece of a schema: a value, equal to another one when their JSON is equal."""
 
+    @abstractmethod
     def to_dict(self) -> dict[str, Any]:
         """What JSON says of it."""
-        raise NotImplementedError(f"{type(self).__name__} must define to_dict()")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SchemaPart) and type(self) is type(other) and self.to_dict() == other.to_dict()

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import sqlite3
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from mlkeep.core.entities import LifecycleStage, Metric
 from mlkeep.core.errors import AlreadyExists, InvalidInput, MlkeepException, NotFound, NotOffered, Unavailable
 from mlkeep.storage.contract import Event, NewRun
 from mlkeep.storage.sql.storage import SqlStorage
+from tests.unit.storage.holding import busy
 
 
 def add_experiment(tx: Any, name: str = "e") -> str:
@@ -38,24 +37,6 @@ def run(storage: SqlStorage) -> int:
         return add_run(tx)
 
     return storage.write(operation).result(10)
-
-
-@contextmanager
-def busy(storage: SqlStorage) -> Iterator[None]:
-    """Meanwhile the writer is held up, so that what is queued comes to share a transaction."""
-    started, release = threading.Event(), threading.Event()
-
-    def hold(_: object) -> None:
-        started.set()
-        assert release.wait(10)
-
-    held = storage.write(hold)
-    assert started.wait(10)
-    try:
-        yield
-    finally:
-        release.set()
-        held.result(10)
 
 
 def run_sql(storage: SqlStorage, statement: str) -> list[tuple[Any, ...]]:
@@ -140,7 +121,7 @@ def test_a_read_sees_one_state_and_changes_nothing(storage: SqlStorage, run: int
 
 
 def test_a_write_sees_what_was_written_before_it(storage: SqlStorage) -> None:
-    with busy(storage):
+    with busy(storage.write):
         made = storage.write(add_experiment)
         seen = storage.write(lambda tx: tx.experiments.get("1").name)
     assert (made.result(10), seen.result(10)) == ("1", "e")
@@ -152,7 +133,7 @@ def test_an_operation_that_fails_leaves_nothing_and_disturbs_no_other(storage: S
         add_run(tx, "fails")
         raise InvalidInput("No.")
 
-    with busy(storage):
+    with busy(storage.write):
         first = storage.write(lambda tx: add_experiment(tx, "first"))
         failing = storage.write(fail)
         second = storage.write(lambda tx: add_experiment(tx, "second"))
@@ -171,7 +152,7 @@ def test_an_operation_that_fails_leaves_nothing_and_disturbs_no_other(storage: S
 
 
 def test_a_fault_of_an_operation_is_no_failure_of_the_database(storage: SqlStorage, run: int) -> None:
-    with busy(storage):
+    with busy(storage.write):
         broken = storage.write(lambda tx: tx.tags.put(999, {"t": "1"}))  # there is no such run
         fine = storage.write(lambda tx: tx.tags.put(run, {"t": "1"}))
     assert fine.result(10) is None
@@ -243,7 +224,7 @@ def key_numbers(tx: Any) -> list[int | None]:
 def test_a_key_of_an_operation_that_failed_is_not_remembered(storage: SqlStorage, together: bool) -> None:
     operations = [log("lost", 1.0, error=InvalidInput("No.")), log("kept", 2.0), log("lost", 3.0), log("later", 4.0)]
     if together:
-        with busy(storage):
+        with busy(storage.write):
             futures = [storage.write(operation) for operation in operations]
     else:
         futures = []
@@ -259,7 +240,7 @@ def test_a_key_of_an_operation_that_failed_is_not_remembered(storage: SqlStorage
 
 @pytest.mark.usefixtures("run")
 def test_a_key_of_a_transaction_that_failed_is_not_remembered(storage: SqlStorage) -> None:
-    with busy(storage):
+    with busy(storage.write):
         lost = storage.write(log("lost", 1.0))
         storage.write(fill_the_disk)
     with pytest.raises(Unavailable):
@@ -280,7 +261,7 @@ def fill_the_disk(tx: Any) -> None:
 
 
 def test_a_full_disk_is_told_to_everybody_and_nothing_is_kept(storage: SqlStorage) -> None:
-    with busy(storage):
+    with busy(storage.write):
         before = storage.write(lambda tx: add_experiment(tx, "before"))
         full = storage.write(fill_the_disk)
         after = storage.write(lambda tx: add_experiment(tx, "after"))

@@ -6,12 +6,12 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
 
 import pytest
 
 from mlkeep.core.errors import InvalidInput, Unavailable
 from mlkeep.storage.writer import MAX_GROUP, Writer
+from tests.unit.storage.holding import busy
 
 Tx = list[str]
 """What was written in a transaction."""
@@ -95,38 +95,20 @@ def write_and_fail(word: str, error: Exception) -> Callable[[Tx], str]:
     return operation
 
 
-@contextmanager
-def busy(writer: Writer) -> Iterator[None]:
-    """Meanwhile the writer is held up, so that what is queued comes to share a transaction."""
-    started, release = threading.Event(), threading.Event()
-
-    def hold(tx: Tx) -> None:
-        started.set()
-        assert release.wait(10)
-
-    held = writer.submit(hold)
-    assert started.wait(10)
-    try:
-        yield
-    finally:
-        release.set()
-        held.result(10)
-
-
 def test_an_operation_is_answered_after_its_commit(writer: Writer, ledger: Ledger) -> None:
     assert writer.submit(write("a")).result(10) == "wrote a"
     assert ledger.commits == [["a"]]
 
 
 def test_waiting_operations_share_a_transaction_in_their_order(writer: Writer, ledger: Ledger) -> None:
-    with busy(writer):
+    with busy(writer.submit):
         futures = [writer.submit(write(word)) for word in "abc"]
     assert [future.result(10) for future in futures] == ["wrote a", "wrote b", "wrote c"]
     assert ledger.commits == [[], ["a", "b", "c"]]
 
 
 def test_a_transaction_takes_only_so_many(writer: Writer, ledger: Ledger) -> None:
-    with busy(writer):
+    with busy(writer.submit):
         futures = [writer.submit(write("x")) for _ in range(MAX_GROUP + 1)]
     assert {future.result(10) for future in futures} == {"wrote x"}
     assert [len(words) for words in ledger.commits] == [0, MAX_GROUP, 1]
@@ -136,7 +118,7 @@ def test_a_transaction_takes_only_so_many(writer: Writer, ledger: Ledger) -> Non
 def test_an_operation_that_fails_fails_alone_and_leaves_nothing(
     writer: Writer, ledger: Ledger, error: Exception
 ) -> None:
-    with busy(writer):
+    with busy(writer.submit):
         before, failing, after = (
             writer.submit(operation) for operation in (write("a"), write_and_fail("b", error), write("c"))
         )
@@ -153,7 +135,7 @@ def test_an_operation_that_fails_fails_alone_and_leaves_nothing(
 def test_a_failure_of_the_database_is_told_to_everybody_and_nothing_is_kept(
     writer: Writer, ledger: Ledger, step: str
 ) -> None:
-    with busy(writer):
+    with busy(writer.submit):
         futures = [writer.submit(write(word)) for word in "abc"]
         ledger_fails_next(ledger, step)
     for future in futures:
@@ -177,7 +159,7 @@ def ledger_fails_next(ledger: Ledger, step: str) -> None:
 
 
 def test_a_failure_of_the_database_inside_an_operation_ends_the_transaction(writer: Writer, ledger: Ledger) -> None:
-    with busy(writer):
+    with busy(writer.submit):
         futures = [
             writer.submit(operation) for operation in (write("a"), write_and_fail("b", DiskFullError()), write("c"))
         ]
@@ -188,7 +170,7 @@ def test_a_failure_of_the_database_inside_an_operation_ends_the_transaction(writ
 
 
 def test_what_was_queued_before_the_end_is_kept_and_what_comes_after_is_refused(writer: Writer, ledger: Ledger) -> None:
-    with busy(writer):
+    with busy(writer.submit):
         queued = writer.submit(write("a"))
         closing = threading.Thread(target=writer.close)
         closing.start()
@@ -221,7 +203,7 @@ def test_who_stopped_waiting_disturbs_nobody(writer: Writer, ledger: Ledger) -> 
     async def ask_and_leave() -> None:
         writer.submit_from_loop(write("loop")).cancel()
 
-    with busy(writer):
+    with busy(writer.submit):
         gone: Future[str] = writer.submit(write("gone"))
         assert gone.cancel()
         asyncio.run(ask_and_leave())  # its loop is closed before the answer comes
