@@ -95,8 +95,11 @@ def _opened(uri: str) -> str:
 
 
 def _database_file(uri: str) -> Path | None:
-    scheme, separator, path = uri.partition(":///")
-    return Path(path.partition("?")[0]) if scheme.startswith("sqlite") and separator and path else None
+    if not uri.startswith("sqlite"):
+        return None
+    from mlkeep.storage.sql.database import file_of  # a server is checked without a database at hand
+
+    return file_of(uri)
 
 
 def _check_can_be_made(file: Path) -> None:

@@ -11,6 +11,7 @@ from mlkeep.cli.options import env, one_given, view_option
 from mlkeep.cli.tables import print_table, shown_time
 from mlkeep.core.entities import Run, ViewType
 from mlkeep.sdk import fluent
+from mlkeep.sdk.active import found_or_made_experiment
 from mlkeep.sdk.search import RUNS_PER_PAGE, all_pages
 
 _run_id = click.option("--run-id", required=True, metavar="ID", help="The run's id.")
@@ -99,7 +100,7 @@ def create(
     """
     labels = dict(_tag(text) for text in tags)
     if one_given("experiment_id", "experiment_name") == "experiment_name":
-        experiment_id = _found_or_made(str(experiment_name))
+        experiment_id = found_or_made_experiment(str(experiment_name)).experiment_id
     for variable in env("RUN_ID"):  # it would make start_run go on with that run
         os.environ.pop(variable, None)
     run = fluent.start_run(
@@ -154,11 +155,6 @@ def runs_of(experiment_id: str, view: ViewType) -> list[Run]:
     return all_pages(
         lambda size, token: client.search_runs([experiment_id], "", view, size, None, token), None, RUNS_PER_PAGE
     )
-
-
-def _found_or_made(experiment_name: str) -> str:
-    found = fluent.get_experiment_by_name(experiment_name)
-    return fluent.create_experiment(experiment_name) if found is None else found.experiment_id
 
 
 def _tag(text: str) -> tuple[str, str]:

@@ -69,7 +69,7 @@ def set_experiment(experiment_name: str | None = None, experiment_id: str | None
     if (experiment_name is None) == (experiment_id is None):
         raise InvalidInput("Must specify exactly one of: `experiment_id` or `experiment_name`.")
     if experiment_name is not None:
-        experiment = _found_or_made(experiment_name)
+        experiment = found_or_made_experiment(experiment_name)
     else:
         experiment = client().get_experiment(str(experiment_id))
     if experiment.lifecycle_stage != LifecycleStage.ACTIVE:
@@ -82,7 +82,8 @@ def set_experiment(experiment_name: str | None = None, experiment_id: str | None
     return experiment
 
 
-def _found_or_made(name: str) -> Experiment:
+def found_or_made_experiment(name: str) -> Experiment:
+    """The experiment of this name, deleted or not; it is made if there is none. Raises InvalidInput: no name."""
     if not name:
         raise InvalidInput(f"Invalid experiment name {name!r}: it must be a string that is not empty.")
     if (found := client().get_experiment_by_name(name)) is not None:
@@ -104,7 +105,7 @@ def current_experiment_id() -> str:
     if _active_experiment_id is not None:
         return _active_experiment_id
     if (name := setting("EXPERIMENT_NAME")) is not None:
-        return _found_or_made(name).experiment_id
+        return found_or_made_experiment(name).experiment_id
     return setting("EXPERIMENT_ID") or DEFAULT_EXPERIMENT_ID
 
 

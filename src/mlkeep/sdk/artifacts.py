@@ -145,11 +145,7 @@ def download_artifacts(
         InvalidInput: both or none of `artifact_uri` and `run_id`, or an unsafe path.
         NotFound: there is nothing there.
     """
-    if (artifact_uri is None) == (run_id is None):
-        raise InvalidInput("Give either artifact_uri or run_id (with artifact_path), not both.")
-    uri = artifact_uri if artifact_uri is not None else f"runs:/{run_id}/{artifact_path or ''}"
-    if run_id is None and artifact_path:
-        raise InvalidInput("artifact_path goes with run_id; put it into artifact_uri instead.")
+    uri = _asked_uri(artifact_uri, run_id, artifact_path)
     tracking = tracking_uri or config.get_tracking_uri()
     missing: NotFound | None = None
     for place in places_of(uri, tracking, registry_uri or _registry_of(tracking_uri)):
@@ -158,6 +154,16 @@ def download_artifacts(
         except NotFound as err:
             missing = missing or err
     raise NotFound(f"Failed to download artifacts from '{uri}': there is nothing there.") from missing
+
+
+def _asked_uri(artifact_uri: str | None, run_id: str | None, artifact_path: str | None) -> str:
+    if (artifact_uri is None) == (run_id is None):
+        raise InvalidInput("Give either artifact_uri or run_id (with artifact_path), not both.")
+    if artifact_uri is None:
+        return f"runs:/{run_id}/{artifact_path or ''}"
+    if artifact_path:
+        raise InvalidInput("artifact_path goes with run_id; put it into artifact_uri instead.")
+    return artifact_uri
 
 
 def _registry_of(tracking_uri: str | None) -> str:
@@ -228,9 +234,7 @@ def list_artifacts(
     tracking_uri: str | None = None,
 ) -> list[FileInfo]:
     """What is in a folder of artifacts, not deeper, sorted by path. Name it as for `download_artifacts`."""
-    if (artifact_uri is None) == (run_id is None):
-        raise InvalidInput("Give either artifact_uri or run_id (with artifact_path), not both.")
-    uri = artifact_uri if artifact_uri is not None else f"runs:/{run_id}/{artifact_path or ''}"
+    uri = _asked_uri(artifact_uri, run_id, artifact_path)
     tracking = tracking_uri or config.get_tracking_uri()
     for place in places_of(uri, tracking, _registry_of(tracking_uri)):
         if found := store_at(place.root, tracking).list(place.path):

@@ -16,9 +16,7 @@ from mlkeep.services.call import Call, Caller, Settings
 from mlkeep.storage.contract import Storage, Transaction
 from mlkeep.wire.artifacts import ListArtifacts, ListLoggedModelArtifacts
 from mlkeep.wire.check import checked
-from mlkeep.wire.logged_models import GetLoggedModel
 from mlkeep.wire.message import Message, Request
-from mlkeep.wire.runs import GetRun
 
 UseCase = Callable[[Call, Any], Message]
 
@@ -57,15 +55,13 @@ class Dispatcher:
         checked(request)
         if (case := WRITES.get(type(request))) is not None:
             return self.storage.write(self._operation(case, request, caller)).result()
-        if (case := READS.get(type(request))) is not None:
-            return self.storage.read(self._operation(case, request, caller))
-        return self._list_artifacts(request, caller)
+        return self._read(request, caller)
 
     async def call_async(self, request: Request, caller: Caller = NOBODY) -> Message:
         """The answer to a request that was decoded, for an event loop. Raises MlkeepException."""
         if (case := WRITES.get(type(request))) is not None:
             return await self.storage.write_async(self._operation(case, request, caller))
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self.call, request, caller)
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, request, caller)
 
     async def check(self) -> None:
         """Raises Unavailable: the storage cannot be read."""
@@ -82,20 +78,18 @@ class Dispatcher:
 
         return operation
 
-    def _list_artifacts(self, request: Request, caller: Caller) -> Message:
+    def _read(self, request: Request, caller: Caller) -> Message:
+        if (case := READS.get(type(request))) is not None:
+            return self.storage.read(self._operation(case, request, caller))
+        return self._list_artifacts(request)
+
+    def _list_artifacts(self, request: Request) -> Message:
         """Listings look the place up in a transaction and read it outside: storage must not wait for artifacts."""
         match request:
-            case ListArtifacts():
-                root = self.artifact_root(request.run_id, caller)
-                return listing(root, request.path, self._open_store)
-            case ListLoggedModelArtifacts():
-                answer: Any = self.call(GetLoggedModel(model_id=request.model_id), caller)
-                return listing(answer.model.info.artifact_uri, request.artifact_directory_path, self._open_store)
+            case ListArtifacts(run_id=run_id, path=path):
+                root = self.storage.read(lambda tx: tx.runs.get_info(run_id).artifact_uri)
+            case ListLoggedModelArtifacts(model_id=model_id, artifact_directory_path=path):
+                root = self.storage.read(lambda tx: tx.logged_models.get(model_id).artifact_location)
             case _:
                 raise NotOffered(f"No use-case answers a {type(request).__name__}.")
-
-    def artifact_root(self, run_id: str, caller: Caller = NOBODY) -> str:
-        """Where the artifacts of a run lie. Raises NotFound."""
-        answer: Any = self.call(GetRun(run_id=run_id), caller)
-        uri: str = answer.run.info.artifact_uri
-        return uri
+        return listing(root, path, self._open_store)

@@ -50,7 +50,6 @@ class SqlRuns:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._searchable = _searchable(session)
 
     def add(self, new: NewRun) -> int:
         key = self._session.execute(
@@ -122,7 +121,7 @@ class SqlRuns:
     def search(self, search: Search, experiment_ids: Sequence[str], view: ViewType) -> Page:
         experiments = sorted({experiment_key(experiment_id) for experiment_id in experiment_ids})
         conditions = [among(runs.c.experiment_id, experiments), *in_view(runs.c.lifecycle, view)]
-        found = page_of(self._session.connection, self._searchable, list(runs.c), runs, conditions, search)
+        found = page_of(self._session.connection, _searchable(self._session), list(runs.c), runs, conditions, search)
         return Page(self._hydrated(found.rows), found.token)
 
     def _find(self, run_id: str) -> tuple[int, int]:
