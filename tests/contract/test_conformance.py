@@ -25,6 +25,18 @@ class TestMetrics(conformance.MetricPromises):
     pass
 
 
+class TestCharts(conformance.ChartPromises):
+    pass
+
+
+class TestEvaluationDatasets(conformance.EvaluationDatasetPromises):
+    pass
+
+
+class TestEvaluationDatasetSearch(conformance.EvaluationDatasetSearchPromises):
+    pass
+
+
 class TestParamsAndTags(conformance.ParamAndTagPromises):
     pass
 

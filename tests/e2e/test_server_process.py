@@ -248,7 +248,7 @@ def test_a_database_it_cannot_use_keeps_it_from_starting(tmp_path: Path) -> None
 
     assert told == {
         f"sqlite:///{newer}": (
-            f"The database '{newer}' has schema revision '9999', which this version of mlkeep (revision 0001) does not "
+            f"The database '{newer}' has schema revision '9999', which this version of mlkeep (revision 0002) does not "
             "know: it was written by a newer version. Install that version, or use another database.\n"
         ),
         f"sqlite:///{foreign}": (

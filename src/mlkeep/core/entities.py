@@ -200,6 +200,15 @@ class DatasetInput(Entity, frozen=True):
     tags: list[InputTag] = []
 
 
+class DatasetSummary(Entity, frozen=True):
+    """A dataset that runs of an experiment used; `context` says what for, None if nobody said."""
+
+    experiment_id: str
+    name: str
+    digest: str
+    context: str | None = None
+
+
 class LoggedModelInput(Entity, frozen=True):
     """A model used by a run."""
 

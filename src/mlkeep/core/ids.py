@@ -28,6 +28,16 @@ def new_logged_model_id() -> LoggedModelId:
     return LoggedModelId(f"m-{uuid.uuid4().hex}")
 
 
+def new_evaluation_dataset_id() -> str:
+    """A fresh id of an evaluation dataset: `d-` and 32 lowercase hexadecimal digits."""
+    return f"d-{uuid.uuid4().hex}"
+
+
+def new_evaluation_record_id() -> str:
+    """A fresh id of a record of an evaluation dataset: `dr-` and 32 lowercase hexadecimal digits."""
+    return f"dr-{uuid.uuid4().hex}"
+
+
 def check_run_id(text: str) -> RunId:
     """`text` as a run id.
 

@@ -28,7 +28,7 @@ class HttpDoor:
         for name in endpoint.path_fields:
             path = path.replace(f"{{{name}}}", quote(str(fields[name]), safe=""))
         method = endpoint.methods[0]
-        where = f"/api/{endpoint.version}/mlflow/{path}"
+        where = f"/{endpoint.roots[0]}/{endpoint.version}/mlflow/{path}"
         if method == "GET":
             query = {name: _text(value) for name, value in fields.items()}
             answer = self.transport.send(method, where, query=query)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import atexit
+import os
 
 from mlkeep.blobs.objects import local_artifacts
 from mlkeep.services.call import Settings
 from mlkeep.services.dispatch import Dispatcher
+from mlkeep.services.rules import rules_from
 from mlkeep.storage.sql.database import file_of
 from mlkeep.storage.sql.storage import SqlStorage
 
@@ -26,6 +28,7 @@ def open_local(url: str) -> Dispatcher:
     Raises:
         InvalidInput, NotOffered, Unavailable: the database cannot be used; the message says why.
     """
-    dispatcher = Dispatcher(SqlStorage(url), Settings(artifact_root=artifacts_beside(url)), local_artifacts)
+    settings = Settings(artifact_root=artifacts_beside(url), rules=rules_from(os.environ))
+    dispatcher = Dispatcher(SqlStorage(url), settings, local_artifacts)
     atexit.register(dispatcher.close)
     return dispatcher

@@ -14,6 +14,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.status_codes import HTTP_200_OK, HTTP_404_NOT_FOUND, HTTP_405_METHOD_NOT_ALLOWED
 
 from mlkeep.core.errors import InternalError, InvalidInput, MlkeepException, NoSuchEndpoint, NotOffered
+from mlkeep.core.ids import DEFAULT_WORKSPACE
 from mlkeep.services.call import Caller
 from mlkeep.services.dispatch import Dispatcher
 from mlkeep.web.access import request_id_of
@@ -21,7 +22,7 @@ from mlkeep.wire.decode import from_body, from_query
 from mlkeep.wire.endpoint import Endpoint
 from mlkeep.wire.errors import body_of, status_of
 from mlkeep.wire.message import Request as WireRequest
-from mlkeep.wire.table import ENDPOINTS, NOT_OFFERED
+from mlkeep.wire.table import ENDPOINTS, not_offered
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -40,6 +41,9 @@ def _route(endpoint: Endpoint, method: str, dispatcher: Dispatcher) -> HTTPRoute
     kind, has_fields = endpoint.request, bool(endpoint.path_fields)
 
     async def answer(request: AnyRequest) -> Response[bytes]:
+        if request.scope["raw_path"].endswith(b"/"):  # the framework overlooks it
+            raise _nothing_at(request)
+        check_workspace(request.headers.get("x-mlflow-workspace", ""))
         extra = {name: value.lstrip("/") for name, value in request.path_params.items()} if has_fields else None
         wanted = await _from_get(kind, request, extra) if method == "GET" else await _from_body(kind, request, extra)
         told = await dispatcher.call_async(wanted, Caller(request_id=request_id_of(request.scope)))
@@ -73,6 +77,16 @@ def check_is_json(content_type: str) -> None:
         )
 
 
+def check_workspace(name: str) -> None:
+    """Raises NotOffered: a client asks for another workspace than the one there is."""
+    if name not in {"", DEFAULT_WORKSPACE}:
+        raise NotOffered(
+            f"This server has one workspace, '{DEFAULT_WORKSPACE}', not '{name}': leave out the header "
+            "X-MLFLOW-WORKSPACE, or the workspace of the client.",
+            "FEATURE_DISABLED",
+        )
+
+
 def json_response(body: bytes, status: int = HTTP_200_OK, headers: dict[str, str] | None = None) -> Response[bytes]:
     """An answer that is JSON already."""
     return Response(body, status_code=status, media_type=MediaType.JSON, headers=headers)
@@ -87,22 +101,20 @@ def no_route(request: AnyRequest, error: HTTPException) -> Response[bytes]:
     """The answer to a path or verb there is no route for, or to what the framework refused."""
     path, method = request.scope["path"], request.method
     if error.status_code == HTTP_404_NOT_FOUND:
-        if (known := _not_offered(path)) is not None:
+        if (known := not_offered(path)) is not None:
             return refused(
                 request, NotOffered(f"mlkeep does not offer MLflow's '{known}' (asked for {method} {path}).")
             )
-        return refused(request, NoSuchEndpoint(f"There is nothing at {method} {path}: check the path and its version."))
+        return refused(request, _nothing_at(request))
     if error.status_code == HTTP_405_METHOD_NOT_ALLOWED:
         told = NoSuchEndpoint(f"The path {path} does not take {method} requests.")
         return json_response(body_of(told), error.status_code, dict(error.headers or {}))
     return json_response(body_of(MlkeepException(error.detail, error_code="BAD_REQUEST")), error.status_code)
 
 
-def _not_offered(path: str) -> str | None:
-    """The part of MLflow a path belongs to, if it is one that mlkeep leaves out."""
-    _, _, rest = path.partition("/mlflow/")
-    first = rest.partition("/")[0]
-    return first if first in NOT_OFFERED else None
+def _nothing_at(request: AnyRequest) -> NoSuchEndpoint:
+    path = request.scope["path"]
+    return NoSuchEndpoint(f"There is nothing at {request.method} {path}: check the path and its version.")
 
 
 def failed(request: AnyRequest, error: Exception) -> Response[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -17,6 +18,7 @@ from mlkeep.server.options import ServerOptions
 from mlkeep.services.artifacts import OpenStore
 from mlkeep.services.call import Settings
 from mlkeep.services.dispatch import Dispatcher
+from mlkeep.services.rules import rules_from
 from mlkeep.storage.sql.storage import SqlStorage
 
 MAX_BODY_BYTES = 100 * 1024 * 1024
@@ -37,7 +39,9 @@ def make_app(options: ServerOptions) -> Litestar:
     except MlkeepException:
         storage.close()
         raise
-    dispatcher = Dispatcher(storage, Settings(artifact_root=options.artifact_root), _opener(proxied))
+    dispatcher = Dispatcher(
+        storage, Settings(artifact_root=options.artifact_root, rules=rules_from(os.environ)), _opener(proxied)
+    )
     return build_app(dispatcher, proxied)
 
 

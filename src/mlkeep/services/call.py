@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from mlkeep.services.rules import Rules
 from mlkeep.storage.contract import Event, Transaction
 from mlkeep.wire.endpoint import AuditTag
 
@@ -23,6 +24,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What use-cases know of the installation. New experiments keep their artifacts below `artifact_root`."""
 
     artifact_root: str
+    rules: Rules = Rules()
 
 
 @dataclass(frozen=True, slots=True)

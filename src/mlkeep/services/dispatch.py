@@ -10,7 +10,7 @@ from typing import Any
 from mlkeep.core.clock import now_ms
 from mlkeep.core.errors import NotFound, NotOffered
 from mlkeep.core.ids import DEFAULT_EXPERIMENT_ID
-from mlkeep.services import experiments, logged_models, metrics, registered_models, runs, versions
+from mlkeep.services import evaluation_datasets, experiments, logged_models, metrics, registered_models, runs, versions
 from mlkeep.services.artifacts import OpenStore, listing
 from mlkeep.services.call import Call, Caller, Settings
 from mlkeep.storage.contract import Storage, Transaction
@@ -20,7 +20,7 @@ from mlkeep.wire.message import Message, Request
 
 UseCase = Callable[[Call, Any], Message]
 
-_MODULES = (experiments, runs, metrics, logged_models, registered_models, versions)
+_MODULES = (experiments, runs, metrics, logged_models, registered_models, versions, evaluation_datasets)
 
 READS: dict[type[Request], UseCase] = {kind: case for module in _MODULES for kind, case in module.READS.items()}
 WRITES: dict[type[Request], UseCase] = {kind: case for module in _MODULES for kind, case in module.WRITES.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mlkeep.core import limits
 from mlkeep.core.entities import LifecycleStage
-from mlkeep.core.errors import NotFound
+from mlkeep.core.errors import InvalidInput, NotFound
 from mlkeep.core.filters import EXPERIMENTS
 from mlkeep.core.ids import DEFAULT_EXPERIMENT_ID
 from mlkeep.core.names import check_key, check_length
@@ -19,7 +19,7 @@ from mlkeep.wire.message import Empty
 def create(call: Call, request: wire.CreateExperiment) -> wire.CreateExperimentResponse:
     check_length(request.name, "name", limits.MAX_EXPERIMENT_NAME_LENGTH)
     tags = {check_key(tag.key, "tags.key"): _tag_value(tag.value) for tag in request.tags}
-    location = checked_location(request.artifact_location) if request.artifact_location else ""
+    location = request.artifact_location and checked_location(request.artifact_location, call.settings.rules)
     experiment_id = call.tx.experiments.add(request.name, location, tags, call.now_ms)
     if not location:
         location = below(call.settings.artifact_root, experiment_id)
@@ -115,6 +115,18 @@ def search(call: Call, request: wire.SearchExperiments) -> wire.SearchExperiment
     )
 
 
+def search_datasets(call: Call, request: wire.SearchDatasets) -> wire.SearchDatasetsResponse:
+    if not request.experiment_ids:
+        raise InvalidInput("Missing value for required parameter 'experiment_ids': name at least one experiment.")
+    if len(request.experiment_ids) > limits.MAX_EXPERIMENTS_OF_DATASETS:
+        raise InvalidInput(
+            f"A search for datasets can name at most {limits.MAX_EXPERIMENTS_OF_DATASETS} experiments in "
+            f"'experiment_ids'. Got {len(request.experiment_ids)}."
+        )
+    found = call.tx.inputs.summaries(request.experiment_ids, limits.MAX_DATASET_SUMMARIES)
+    return wire.SearchDatasetsResponse(dataset_summaries=[wire.DatasetSummaryMessage.of(one) for one in found])
+
+
 def _tag_value(value: str) -> str:
     return check_length(value, "value", limits.MAX_EXPERIMENT_TAG_VALUE_LENGTH)
 
@@ -126,7 +138,12 @@ def _move(call: Call, experiment_id: str, origin: str, to: str) -> None:
     call.tx.experiments.set_lifecycle(experiment_id, to, call.now_ms)
 
 
-READS = {wire.GetExperiment: get, wire.GetExperimentByName: get_by_name, wire.SearchExperiments: search}
+READS = {
+    wire.GetExperiment: get,
+    wire.GetExperimentByName: get_by_name,
+    wire.SearchExperiments: search,
+    wire.SearchDatasets: search_datasets,
+}
 WRITES = {
     wire.CreateExperiment: create,
     wire.UpdateExperiment: update,

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from mlkeep.core import limits
 from mlkeep.core.names import check_length, invalid
 from mlkeep.core.uris import has_scheme, is_local, local_path
+from mlkeep.services.rules import Rules
 
 
 def below(root: str, *parts: str) -> str:
@@ -16,15 +16,16 @@ def below(root: str, *parts: str) -> str:
     return "/".join((root.rstrip("/"), *parts))
 
 
-def checked_location(location: str) -> str:
+def checked_location(location: str, rules: Rules) -> str:
     """An artifact location given for an experiment; a local path becomes absolute.
 
     Raises:
-        InvalidInput: too long, a `runs:` URI, a fragment, or `..` in its query.
+        InvalidInput: too long, a `runs:` URI, on a host nobody trusts, a fragment, or `..` in its query.
     """
-    check_length(location, "artifact_location", limits.MAX_ARTIFACT_LOCATION_LENGTH)
+    check_length(location, "artifact_location", rules.max_location_length)
     if not has_scheme(location):
         return str(Path(location).absolute())
+    rules.check_host(location, "artifact_location")
     parts = urlsplit(location)
     if parts.scheme.lower() == "runs":
         raise invalid("artifact_location", location, "an experiment cannot keep artifacts inside a run.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mlkeep.core import limits
 from mlkeep.core.errors import InvalidInput, NotFound
-from mlkeep.core.filters import LOGGED_MODELS, complete_order, logged_model_order, parse
+from mlkeep.core.filters import LOGGED_MODELS, OnDataset, complete_order, logged_model_order, parse
 from mlkeep.core.ids import new_logged_model_id
 from mlkeep.core.names import check_key, check_logged_model_name, made_up_name
 from mlkeep.services.call import Call
@@ -15,7 +15,9 @@ from mlkeep.wire import logged_models as wire
 from mlkeep.wire.endpoint import AuditTag
 from mlkeep.wire.message import Empty, KeyValueInput
 
-MOST_PER_PAGE = 1_000
+MOST_PER_PAGE = 10_000
+"""MLflow knows no limit; whoever asks for more gets this many, and the token of the next page."""
+
 PAGE_FOR_ZERO = 100
 """What a `max_results` of 0 asks for; clients send it."""
 
@@ -32,7 +34,7 @@ def create(call: Call, request: wire.CreateLoggedModel) -> wire.LoggedModelRespo
             model_type=request.model_type,
             source_run_id=request.source_run_id,
             artifact_uri=below(experiment.artifact_location, "models", model_id, "artifacts"),
-            params=_params(request.params),
+            params=_params(call, request.params),
             tags={tag.key: tag.value for tag in request.tags},
             now_ms=call.now_ms,
         )
@@ -75,31 +77,38 @@ def delete_tag(call: Call, request: wire.DeleteLoggedModelTag) -> Empty:
 
 
 def log_params(call: Call, request: wire.LogLoggedModelParams) -> Empty:
-    call.tx.logged_models.add_params(request.model_id, _params(request.params))
+    call.tx.logged_models.add_params(request.model_id, _params(call, request.params))
     return Empty()
 
 
 def search(call: Call, request: wire.SearchLoggedModels) -> wire.SearchLoggedModelsResponse:
-    terms = [logged_model_order(order.field_name, order.ascending) for order in request.order_by]
+    terms = [logged_model_order(order.field_name, order.ascending, _dataset(order)) for order in request.order_by]
     wanted = Search(
         where=parse(request.filter, LOGGED_MODELS),
         order=complete_order(terms, LOGGED_MODELS),
-        limit=checked_limit(request.max_results or PAGE_FOR_ZERO, MOST_PER_PAGE),
+        limit=min(checked_limit(request.max_results or PAGE_FOR_ZERO, limits.MAX_INT64), MOST_PER_PAGE),
         token=request.page_token or None,
     )
-    page = call.tx.logged_models.search(wanted, request.experiment_ids)
+    datasets = [OnDataset(given.dataset_name, given.dataset_digest) for given in request.datasets]
+    page = call.tx.logged_models.search(wanted, request.experiment_ids, datasets)
     return wire.SearchLoggedModelsResponse(
         models=[wire.LoggedModelMessage.of(model) for model in page.items], next_page_token=page.token or ""
     )
 
 
-def _params(given: list[KeyValueInput]) -> dict[str, str]:
+def _dataset(order: wire.LoggedModelOrder) -> OnDataset | None:
+    if not (order.dataset_name or order.dataset_digest):
+        return None
+    return OnDataset(order.dataset_name, order.dataset_digest)
+
+
+def _params(call: Call, given: list[KeyValueInput]) -> dict[str, str]:
     params: dict[str, str] = {}
     for i, param in enumerate(given):
         key = check_key(param.key, f"params[{i}].key")
         if key in params:
             raise InvalidInput(f"Duplicate parameter keys have been submitted: '{key}'. Send each key once.")
-        params[key] = param.value[: limits.MAX_PARAM_VALUE_LENGTH]
+        params[key] = call.settings.rules.cut(param.value, limits.MAX_PARAM_VALUE_LENGTH, f"params[{i}].value")
     return params
 
 

@@ -81,7 +81,8 @@ def restore(call: Call, request: wire.RestoreRun) -> Empty:
 def log_param(call: Call, request: wire.LogParam) -> Empty:
     check_key(request.key, "key")
     key = call.tx.runs.active_key(request.run_id)
-    call.tx.params.add(key, {request.key: request.value[: limits.MAX_PARAM_VALUE_LENGTH]})
+    value = call.settings.rules.cut(request.value, limits.MAX_PARAM_VALUE_LENGTH, "value")
+    call.tx.params.add(key, {request.key: value})
     return Empty()
 
 
@@ -93,7 +94,8 @@ def set_tag(call: Call, request: wire.SetTag) -> Empty:
 
 def put_tags(call: Call, run: int, tags: dict[str, str]) -> None:
     """Set tags of a run, cutting long values; the tag of the run's name is the run's name."""
-    cut = {key: value[: limits.MAX_TAG_VALUE_LENGTH] for key, value in tags.items()}
+    rules = call.settings.rules
+    cut = {key: rules.cut(value, limits.MAX_TAG_VALUE_LENGTH, f"tags[{key}]") for key, value in tags.items()}
     if RUN_NAME_TAG in cut:
         if cut[RUN_NAME_TAG]:
             call.tx.runs.update(run, name=cut[RUN_NAME_TAG])
@@ -118,7 +120,7 @@ def log_inputs(call: Call, request: wire.LogInputs) -> Empty:
 
 def log_outputs(call: Call, request: wire.LogOutputs) -> Empty:
     key = call.tx.runs.active_key(request.run_id)
-    call.tx.runs.add_outputs(key, [LoggedModelOutput(made.model_id, made.step) for made in request.models])
+    call.tx.runs.add_outputs(key, [LoggedModelOutput(made.model_id, made.step) for made in request.models or []])
     return Empty()
 
 

@@ -40,7 +40,8 @@ def create(call: Call, request: wire.CreateModelVersion) -> wire.ModelVersionRes
             now_ms=call.now_ms,
         )
     )
-    if source.model_id:
+    # A copy of a version is of its logged model too, but MLflow notes only what was registered from the model itself.
+    if source.model_id and (request.model_id or source.uri == f"models:/{source.model_id}"):
         _note_registration(call, source.model_id, request.name, version)
     call.record(
         AuditTag.VERSION_CREATED,

@@ -19,6 +19,7 @@ import msgspec
 
 from mlkeep.core.entities import (
     DatasetInput,
+    DatasetSummary,
     Experiment,
     LoggedModel,
     LoggedModelOutput,
@@ -30,7 +31,8 @@ from mlkeep.core.entities import (
     RunInfo,
     ViewType,
 )
-from mlkeep.core.filters.ast import Node, OrderTerm
+from mlkeep.core.evaluation import EvaluationDataset, EvaluationRecord
+from mlkeep.core.filters.ast import Node, OnDataset, OrderTerm
 
 T = TypeVar("T")
 
@@ -132,6 +134,10 @@ class RunStore(Protocol):
         """The key of a run, deleted or not. Raises NotFound."""
         ...
 
+    def find_key(self, run_id: str) -> int | None:
+        """The key of a run, deleted or not; None if there is no such run."""
+        ...
+
     def active_key(self, run_id: str) -> int:
         """The key of a run that may be logged to. Raises NotFound; InvalidInput when it is deleted."""
         ...
@@ -173,6 +179,24 @@ class MetricStore(Protocol):
         """
         ...
 
+    def bulk_history(self, run_ids: Sequence[str], key: str, limit: int) -> list[Metric]:
+        """Points under `key` in any of these runs, each with its run, by (run id, timestamp, step, value).
+
+        There are at most `limit`. Unknown runs have no points.
+        """
+        ...
+
+    def sampled_history(
+        self, run_ids: Sequence[str], key: str, steps: tuple[int, int] | None, limit: int
+    ) -> dict[str, list[Metric]]:
+        """At most `limit` points of each of these runs under `key`, by (step, timestamp, value); with `steps`, from
+        the first to the last of them.
+
+        A run with more is cut into `limit` parts of equal size, of which the first points are given, but the very last
+        point for the last part. Runs without points are left out.
+        """
+        ...
+
     def history(self, run: int, key: str, limit: int | None, token: str | None) -> Page:
         """Points under `key`, by (timestamp, step, value). A key never logged gives an empty page."""
         ...
@@ -207,6 +231,10 @@ class InputStore(Protocol):
 
     def add(self, run: int, datasets: Sequence[DatasetInput], model_ids: Sequence[str]) -> None:
         """Say that the run used these. A dataset is known by (name, digest) within its experiment; first one stays."""
+        ...
+
+    def summaries(self, experiment_ids: Sequence[str], limit: int) -> list[DatasetSummary]:
+        """The datasets that runs of these experiments used, by (experiment, name, digest, context); at most `limit`."""
         ...
 
 
@@ -255,8 +283,13 @@ class LoggedModelStore(Protocol):
         """Add params. Raises NotFound; InvalidInput when one is there already."""
         ...
 
-    def search(self, search: Search, experiment_ids: Sequence[str]) -> Page:
-        """`LoggedModel`s of these experiments."""
+    def search(self, search: Search, experiment_ids: Sequence[str], datasets: Sequence[OnDataset] = ()) -> Page:
+        """`LoggedModel`s of these experiments.
+
+        A clause about a metric is true of a model if it is of any point of it; each clause by itself. Sorting goes by
+        the point of the greatest timestamp, then step. With `datasets`, only models and points measured on one of them
+        are found by clauses.
+        """
         ...
 
 
@@ -375,6 +408,68 @@ class VersionStore(Protocol):
         ...
 
 
+class EvaluationDatasetStore(Protocol):
+    """Evaluation datasets, their tags, experiments and records. All but `delete` and `search` raise NotFound."""
+
+    def add(self, new: EvaluationDataset) -> None:
+        """Add a dataset without records. Its experiments must be there."""
+        ...
+
+    def get(self, dataset_id: str) -> EvaluationDataset:
+        """The dataset with tags and experiments."""
+        ...
+
+    def delete(self, dataset_id: str) -> bool:
+        """Remove the dataset with its records; whether it was there."""
+        ...
+
+    def put_tags(self, dataset_id: str, tags: Mapping[str, str]) -> None:
+        """Set tags, replacing values."""
+        ...
+
+    def delete_tag(self, dataset_id: str, key: str) -> None:
+        """Remove a tag if it is there."""
+        ...
+
+    def link(self, dataset_id: str, experiment_ids: Sequence[str], now_ms: int) -> None:
+        """Say that the dataset belongs to these experiments, which must be there."""
+        ...
+
+    def unlink(self, dataset_id: str, experiment_ids: Sequence[str], now_ms: int) -> None:
+        """Say that the dataset does not belong to these experiments."""
+        ...
+
+    def search(self, search: Search, experiment_ids: Sequence[str]) -> Page:
+        """`EvaluationDataset`s that belong to any of these experiments; without experiments, any."""
+        ...
+
+    def find_records(self, dataset_id: str, input_hashes: Sequence[str]) -> dict[str, EvaluationRecord]:
+        """The records with these inputs, by the hash of the inputs."""
+        ...
+
+    def put_records(self, dataset_id: str, records: Sequence[EvaluationRecord]) -> None:
+        """Add records; those whose inputs are there already get the content, and keep id and creation."""
+        ...
+
+    def records(self, dataset_id: str, limit: int, token: str | None) -> Page:
+        """`EvaluationRecord`s, in the order they were added."""
+        ...
+
+    def count_records(self, dataset_id: str) -> int:
+        """How many records the dataset has."""
+        ...
+
+    def delete_records(self, dataset_id: str, record_ids: Sequence[str]) -> int:
+        """Remove records; how many of them were there."""
+        ...
+
+    def describe(
+        self, dataset_id: str, *, digest: str, schema: str | None, profile: str | None, user: str | None, now_ms: int
+    ) -> None:
+        """Set what is told of the dataset's content; a user of None leaves the last one."""
+        ...
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """A change of a governed thing: who did what to which, and what it was and became."""
 
@@ -421,6 +516,8 @@ class Transaction(Protocol):
     def models(self) -> RegisteredModelStore: ...
     @property
     def versions(self) -> VersionStore: ...
+    @property
+    def evaluation_datasets(self) -> EvaluationDatasetStore: ...
     @property
     def events(self) -> EventStore: ...
 

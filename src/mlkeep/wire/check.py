@@ -78,7 +78,9 @@ def _shape(kind: type[Request]) -> tuple[Callable[[Any], tuple[Any, ...]], tuple
 
 
 def _holds_request(hint: Any) -> bool:
-    return any(isinstance(part, type) and issubclass(part, Request) for part in (hint, *typing.get_args(hint)))
+    if isinstance(hint, type) and not typing.get_args(hint):
+        return issubclass(hint, Request)
+    return any(_holds_request(part) for part in typing.get_args(hint))
 
 
 def _check_values(request: Request) -> None:

@@ -52,7 +52,8 @@ def from_body(kind: type[R], body: bytes, extra: Mapping[str, str] | None = None
         except RecursionError:
             raise _too_deep() from None
     fields = _json_object(body)
-    fields.update(extra or {})
+    if extra:
+        fields = {name: value for name, value in fields.items() if _snake(name) not in extra} | dict(extra)
     return with_required(_build(kind, fields, ""))
 
 
@@ -62,8 +63,9 @@ def from_query(kind: type[R], query: Mapping[str, Sequence[str]], extra: Mapping
     Raises:
         InvalidInput: a required field is missing, or a value does not fit its field.
     """
-    fields: dict[str, Any] = {name: list(values) for name, values in query.items()}
-    fields.update({name: [value] for name, value in (extra or {}).items()})
+    own = extra or {}
+    fields: dict[str, Any] = {name: list(values) for name, values in query.items() if _snake(name) not in own}
+    fields.update({name: [value] for name, value in own.items()})
     return with_required(_build(kind, fields, "", from_text=True))
 
 
@@ -104,7 +106,7 @@ def _build(kind: type[R], given: Mapping[str, Any], path: str, *, from_text: boo
     hints = _fields(kind)
     values: dict[str, Any] = {}
     for name, value in given.items():
-        field = name if name in hints else _CAMEL.sub(lambda m: f"_{m[1].lower()}", name)
+        field = name if name in hints else _snake(name)
         if value is None or field not in hints:
             continue
         if field in values:
@@ -115,13 +117,21 @@ def _build(kind: type[R], given: Mapping[str, Any], path: str, *, from_text: boo
     return kind(**values)
 
 
+def _snake(name: str) -> str:
+    """The field that `name` may be the camelCase spelling of."""
+    return _CAMEL.sub(lambda match: f"_{match[1].lower()}", name)
+
+
 _UNSET = object()
 
 
 def _convert(hint: Any, value: Any, path: str, *, from_text: bool) -> Any:
     origin = typing.get_origin(hint)
     if origin in (typing.Union, types.UnionType):
-        hint = next(part for part in typing.get_args(hint) if part is not types.NoneType)
+        kinds = [part for part in typing.get_args(hint) if part is not types.NoneType]
+        if len(kinds) > 1 and type(value) in kinds:
+            return value
+        hint = kinds[0]
         origin = typing.get_origin(hint)
     if origin is list:
         (item,) = typing.get_args(hint)

@@ -30,6 +30,11 @@ class Permission(enum.Enum):
     MODEL_WRITE = "model:write"
     MODEL_DELETE = "model:delete"
     MODEL_SEARCH = "model:search"
+    DATASET_CREATE = "dataset:create"
+    DATASET_READ = "dataset:read"
+    DATASET_WRITE = "dataset:write"
+    DATASET_DELETE = "dataset:delete"
+    DATASET_SEARCH = "dataset:search"
     SERVER_READ = "server:read"
 
 
@@ -61,13 +66,27 @@ class AuditTag(enum.Enum):
     VERSION_TAG_DELETED = "version:tag-deleted"
     LOGGED_MODEL_CREATED = "logged-model:created"
     LOGGED_MODEL_DELETED = "logged-model:deleted"
+    DATASET_CREATED = "dataset:created"
+    DATASET_DELETED = "dataset:deleted"
+    DATASET_TAG_SET = "dataset:tag-set"
+    DATASET_TAG_DELETED = "dataset:tag-deleted"
+    DATASET_RECORDS_PUT = "dataset:records-put"
+    DATASET_RECORDS_DELETED = "dataset:records-deleted"
+    DATASET_EXPERIMENTS_ADDED = "dataset:experiments-added"
+    DATASET_EXPERIMENTS_REMOVED = "dataset:experiments-removed"
+
+
+ROOTS = ("api", "ajax-api")
+AJAX_ONLY = ("ajax-api",)
+"""What the paths of MLflow's user interface alone begin with."""
 
 
 class Endpoint(msgspec.Struct, frozen=True):
     """One row. `path` lies below `mlflow/`; parts in braces are fields of the request.
 
     `methods` are the verbs the server takes; a client uses the first. `permission` has no default: a row that does not
-    say who may call it cannot be written. `audit` is None for what changes nothing that is governed.
+    say who may call it cannot be written. `audit` is None for what changes nothing that is governed. `roots` are what its paths
+    may begin with; a client uses the first.
     """
 
     methods: tuple[str, ...]
@@ -77,11 +96,12 @@ class Endpoint(msgspec.Struct, frozen=True):
     permission: Permission
     audit: AuditTag | None
     version: str = "2.0"
+    roots: tuple[str, ...] = ROOTS
 
     @property
     def paths(self) -> tuple[str, ...]:
         """Every path the server answers on."""
-        return tuple(f"/{root}/{self.version}/mlflow/{self.path}" for root in ("api", "ajax-api"))
+        return tuple(f"/{root}/{self.version}/mlflow/{self.path}" for root in self.roots)
 
     @property
     def path_fields(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from mlkeep.core import entities
 from mlkeep.core.entities import ViewType
-from mlkeep.wire.endpoint import AuditTag, Endpoint, Permission
+from mlkeep.wire.endpoint import AJAX_ONLY, AuditTag, Endpoint, Permission
 from mlkeep.wire.message import Empty, Int64, KeyValue, KeyValueInput, Message, Request, key_values, mapping
 
 
@@ -117,6 +117,32 @@ class SearchExperimentsResponse(Message, frozen=True, kw_only=True):
     next_page_token: str = ""
 
 
+class SearchDatasets(Request, frozen=True, kw_only=True):
+    experiment_ids: list[str] = []
+
+
+class DatasetSummaryMessage(Message, frozen=True, kw_only=True):
+    """A dataset that runs of an experiment used, and what for."""
+
+    experiment_id: str
+    name: str
+    digest: str = ""
+    context: str = ""
+
+    @classmethod
+    def of(cls, summary: entities.DatasetSummary) -> DatasetSummaryMessage:
+        return cls(
+            experiment_id=summary.experiment_id,
+            name=summary.name,
+            digest=summary.digest,
+            context=summary.context or "",
+        )
+
+
+class SearchDatasetsResponse(Message, frozen=True, kw_only=True):
+    dataset_summaries: list[DatasetSummaryMessage] = []
+
+
 ENDPOINTS = (
     Endpoint(
         ("POST",),
@@ -177,5 +203,14 @@ ENDPOINTS = (
         SearchExperimentsResponse,
         Permission.EXPERIMENT_SEARCH,
         None,
+    ),
+    Endpoint(
+        ("POST",),
+        "experiments/search-datasets",
+        SearchDatasets,
+        SearchDatasetsResponse,
+        Permission.EXPERIMENT_SEARCH,
+        None,
+        roots=AJAX_ONLY,
     ),
 )

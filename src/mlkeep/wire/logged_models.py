@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from mlkeep.core import entities, limits
 from mlkeep.core.entities import LoggedModelStatus
+from mlkeep.core.names import invalid
 from mlkeep.wire.endpoint import AuditTag, Endpoint, Permission
 from mlkeep.wire.message import Empty, Int64, KeyValue, KeyValueInput, Message, Request, key_values, mapping
 from mlkeep.wire.metrics import MetricMessage
@@ -109,13 +110,18 @@ class GetLoggedModel(ForLoggedModel, frozen=True, kw_only=True):
 
 
 class FinalizeLoggedModel(ForLoggedModel, frozen=True, kw_only=True):
-    """`status` stays text: the protocol ignores a name it does not know."""
+    """`status` is a name or a number, and stays as it was sent: the protocol ignores a name it does not know."""
 
-    status: str = ""
+    status: str | int = ""
+    required: ClassVar[tuple[str, ...]] = ("model_id", "status")
 
     def known_status(self) -> LoggedModelStatus | None:
-        """The status asked for, None if there is no such."""
-        return _STATUS_OF_NAME.get(self.status)
+        """The status asked for, None if no status has the name. Raises InvalidInput: none has the number."""
+        if isinstance(self.status, str):
+            return _STATUS_OF_NAME.get(self.status)
+        if self.status not in set(LoggedModelStatus):
+            raise invalid("status", self.status, f"it must be one of {', '.join(_STATUS_OF_NAME)}.")
+        return LoggedModelStatus(self.status)
 
 
 class DeleteLoggedModel(ForLoggedModel, frozen=True, kw_only=True):
@@ -143,9 +149,18 @@ class LoggedModelOrder(Request, frozen=True, kw_only=True):
     required: ClassVar[tuple[str, ...]] = ("field_name",)
 
 
+class LoggedModelDataset(Request, frozen=True, kw_only=True):
+    """A dataset that the wanted models were measured on; without a digest, any of this name."""
+
+    dataset_name: str = ""
+    dataset_digest: str = ""
+    required: ClassVar[tuple[str, ...]] = ("dataset_name",)
+
+
 class SearchLoggedModels(Request, frozen=True, kw_only=True):
     experiment_ids: list[str] = []
     filter: str = ""
+    datasets: list[LoggedModelDataset] = []
     max_results: Int64 = limits.DEFAULT_LOGGED_MODELS_PER_PAGE
     order_by: list[LoggedModelOrder] = []
     page_token: str = ""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from mlkeep.core import entities
-from mlkeep.wire.endpoint import Endpoint, Permission
+from mlkeep.core import entities, limits
+from mlkeep.wire.endpoint import AJAX_ONLY, Endpoint, Permission
 from mlkeep.wire.message import Int64, Message, Number, Request, RunRequest, spelled
 
 
@@ -86,6 +86,52 @@ class MetricHistoryResponse(Message, frozen=True, kw_only=True):
     next_page_token: str = ""
 
 
+class GetBulkHistory(Request, frozen=True, kw_only=True):
+    """The history of one key in several runs, for charts. More than the default cannot be had in one answer."""
+
+    run_id: list[str] = []
+    metric_key: str = ""
+    max_results: Int64 = limits.METRIC_HISTORY_PAGE
+
+
+class BulkHistoryResponse(Message, frozen=True, kw_only=True, omit_defaults=False):
+    """MLflow writes this answer without its usual rules: the list is there even when empty."""
+
+    metrics: list[MetricMessage] = []
+
+
+class GetSampledHistory(Request, frozen=True, kw_only=True):
+    """As many points of each run as a chart can show; `max_results` counts for each run."""
+
+    run_ids: list[str] = []
+    metric_key: str = ""
+    start_step: Int64 | None = None
+    end_step: Int64 | None = None
+    max_results: Int64 = limits.MAX_SAMPLED_POINTS
+
+
+class SampledHistoryResponse(Message, frozen=True, kw_only=True):
+    metrics: list[MetricMessage] = []
+
+
 ENDPOINTS = (
     Endpoint(("GET",), "metrics/get-history", GetMetricHistory, MetricHistoryResponse, Permission.RUN_READ, None),
+    Endpoint(
+        ("GET",),
+        "metrics/get-history-bulk",
+        GetBulkHistory,
+        BulkHistoryResponse,
+        Permission.RUN_READ,
+        None,
+        roots=AJAX_ONLY,
+    ),
+    # MLflow declares this one for version 2.11 of its API, and serves it under 2.0.
+    Endpoint(
+        ("GET",),
+        "metrics/get-history-bulk-interval",
+        GetSampledHistory,
+        SampledHistoryResponse,
+        Permission.RUN_READ,
+        None,
+    ),
 )

@@ -63,10 +63,12 @@ class RunDataMessage(Message, frozen=True, kw_only=True):
 
 
 class DatasetMessage(Message, frozen=True, kw_only=True):
-    name: str = ""
-    digest: str = ""
-    source_type: str = ""
-    source: str = ""
+    """What identifies a dataset is written even when empty, as MLflow does."""
+
+    name: str | None = None
+    digest: str | None = None
+    source_type: str | None = None
+    source: str | None = None
     schema: str = ""
     profile: str = ""
 
@@ -94,7 +96,12 @@ class DatasetInputMessage(Message, frozen=True, kw_only=True):
         data = self.dataset
         return entities.DatasetInput(
             entities.Dataset(
-                data.name, data.digest, data.source_type, data.source, data.schema or None, data.profile or None
+                data.name or "",
+                data.digest or "",
+                data.source_type or "",
+                data.source or "",
+                data.schema or None,
+                data.profile or None,
             ),
             [entities.InputTag(tag.key, tag.value) for tag in self.tags],
         )
@@ -259,7 +266,10 @@ class ModelMade(Request, frozen=True, kw_only=True):
 
 
 class LogOutputs(RunRequest, frozen=True, kw_only=True):
-    models: list[ModelMade] = []
+    """The list may be empty, but it must be there."""
+
+    models: list[ModelMade] | None = None
+    required: ClassVar[tuple[str, ...]] = ("run_id", "models")
 
 
 class LogModelRecord(RunRequest, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from mlkeep.core.errors import MlkeepException
 from mlkeep.services.call import Call, Caller, Settings
 from mlkeep.services.dispatch import READS, WRITES, Dispatcher
 from mlkeep.storage.contract import Event, Transaction
+from mlkeep.wire import evaluation_datasets as evaluation
 from mlkeep.wire import experiments, logged_models, registry, runs
 from mlkeep.wire.endpoint import AuditTag
 from mlkeep.wire.message import KeyValueInput, Request
@@ -116,6 +118,41 @@ def test_making_an_experiment_and_a_logged_model_is_told_of(dispatcher: Dispatch
     assert (restored.action, restored.entity) == ("experiment:restored", "experiment/2")
 
 
+def test_what_becomes_of_a_dataset_is_told_of(dispatcher: Dispatcher) -> None:
+    setup(dispatcher)
+    (made,) = told_of(dispatcher, evaluation.CreateDataset(name="d", experiment_ids=["1"], tags='{"t": "old"}'))
+    dataset_id = made.entity.removeprefix("dataset/")
+    records = '[{"inputs": {"q": 1}}, {"inputs": {"q": 2}}]'
+    requests = [
+        evaluation.SetDatasetTags(dataset_id=dataset_id, tags='{"t": "new", "u": "1"}'),
+        evaluation.DeleteDatasetTag(dataset_id=dataset_id, key="u"),
+        evaluation.PutDatasetRecords(dataset_id=dataset_id, records=records),
+        evaluation.AddDatasetExperiments(dataset_id=dataset_id, experiment_ids=["0"]),
+        evaluation.RemoveDatasetExperiments(dataset_id=dataset_id, experiment_ids=["1"]),
+    ]
+    told = [(event.action, event.before, event.after) for request in requests for event in told_of(dispatcher, request)]
+    found: Any = dispatcher.call(evaluation.GetDatasetRecords(dataset_id=dataset_id))
+    gone = [json.loads(found.records)[0]["dataset_record_id"]]
+    (records_deleted,) = told_of(
+        dispatcher, evaluation.DeleteDatasetRecords(dataset_id=dataset_id, dataset_record_ids=gone)
+    )
+    (deleted,) = told_of(dispatcher, evaluation.DeleteDataset(dataset_id=dataset_id))
+
+    assert (made.action, made.after) == (
+        "dataset:created",
+        {"name": "d", "experiment_ids": ["1"], "tags": {"t": "old"}},
+    )
+    assert told == [
+        ("dataset:tag-set", {"t": "old"}, {"t": "new", "u": "1"}),
+        ("dataset:tag-deleted", {"u": "1"}, None),
+        ("dataset:records-put", None, {"inserted_count": 2, "updated_count": 0}),
+        ("dataset:experiments-added", None, {"experiment_ids": ["0"]}),
+        ("dataset:experiments-removed", {"experiment_ids": ["1"]}, None),
+    ]
+    assert (records_deleted.action, records_deleted.before) == ("dataset:records-deleted", {"deleted_count": 1})
+    assert (deleted.action, deleted.entity) == ("dataset:deleted", made.entity)
+
+
 def test_every_governed_request_is_told_of_under_the_action_of_its_row(dispatcher: Dispatcher) -> None:
     setup(dispatcher)
     tested = {type(request): action for request, action, *_ in CHANGES}
@@ -124,6 +161,14 @@ def test_every_governed_request_is_told_of_under_the_action_of_its_row(dispatche
         experiments.RestoreExperiment: AuditTag.EXPERIMENT_RESTORED,
         logged_models.CreateLoggedModel: AuditTag.LOGGED_MODEL_CREATED,
         logged_models.DeleteLoggedModel: AuditTag.LOGGED_MODEL_DELETED,
+        evaluation.CreateDataset: AuditTag.DATASET_CREATED,
+        evaluation.DeleteDataset: AuditTag.DATASET_DELETED,
+        evaluation.SetDatasetTags: AuditTag.DATASET_TAG_SET,
+        evaluation.DeleteDatasetTag: AuditTag.DATASET_TAG_DELETED,
+        evaluation.PutDatasetRecords: AuditTag.DATASET_RECORDS_PUT,
+        evaluation.DeleteDatasetRecords: AuditTag.DATASET_RECORDS_DELETED,
+        evaluation.AddDatasetExperiments: AuditTag.DATASET_EXPERIMENTS_ADDED,
+        evaluation.RemoveDatasetExperiments: AuditTag.DATASET_EXPERIMENTS_REMOVED,
     }
     assert tested == {kind: row.audit for kind, row in BY_REQUEST.items() if row.audit is not None}
     assert set(tested.values()) == set(AuditTag)

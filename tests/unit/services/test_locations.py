@@ -8,6 +8,7 @@ import pytest
 
 from mlkeep.core.errors import InvalidInput
 from mlkeep.services.locations import below, checked_location, has_parent_segments, is_inside
+from mlkeep.services.rules import Rules
 
 
 @pytest.mark.parametrize(
@@ -24,15 +25,15 @@ def test_a_place_below_a_root(root: str, place: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "location", ["s3://b/p", "/data", "file:///data", "mlflow-artifacts:/x", "hdfs://h/p?a=b", "odd+scheme:/x"]
+    "location", ["s3://b/p", "/data", "file:///data", "mlflow-artifacts:/x", "gs://h/p?a=b", "odd+scheme:/x"]
 )
 def test_a_location_is_kept(location: str) -> None:
-    assert checked_location(location) == location
+    assert checked_location(location, Rules()) == location
 
 
 def test_a_relative_location_becomes_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert checked_location("some/where") == f"{tmp_path}/some/where"
+    assert checked_location("some/where", Rules()) == f"{tmp_path}/some/where"
 
 
 @pytest.mark.parametrize(
@@ -40,7 +41,7 @@ def test_a_relative_location_becomes_absolute(tmp_path: Path, monkeypatch: pytes
 )
 def test_a_location_that_cannot_be_is_refused(location: str) -> None:
     with pytest.raises(InvalidInput, match="'artifact_location'"):
-        checked_location(location)
+        checked_location(location, Rules())
 
 
 @pytest.mark.parametrize(

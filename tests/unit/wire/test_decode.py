@@ -15,7 +15,7 @@ from mlkeep.wire.check import checked
 from mlkeep.wire.decode import from_body, from_query
 from mlkeep.wire.errors import body_of
 from mlkeep.wire.experiments import CreateExperiment, SearchExperiments
-from mlkeep.wire.logged_models import GetLoggedModel, SetLoggedModelTags
+from mlkeep.wire.logged_models import FinalizeLoggedModel, GetLoggedModel, SetLoggedModelTags
 from mlkeep.wire.message import KeyValueInput, Request
 from mlkeep.wire.metrics import GetMetricHistory, LogMetric, MetricInput
 from mlkeep.wire.registry import GetLatestVersions, SearchRegisteredModels
@@ -147,7 +147,15 @@ def test_characters_beyond_the_first_plane_are_read_from_their_escapes() -> None
 def test_values_of_the_path_win() -> None:
     assert from_body(SetLoggedModelTags, b'{"model_id": "other"}', {"model_id": "m-1"}).model_id == "m-1"
     assert from_body(SetLoggedModelTags, b"", {"model_id": "m-1"}).model_id == "m-1"
+    assert from_body(SetLoggedModelTags, b'{"modelId": "other"}', {"model_id": "m-1"}).model_id == "m-1"
     assert from_query(GetLoggedModel, {"model_id": ["other"]}, {"model_id": "m-1"}).model_id == "m-1"
+    assert from_query(GetLoggedModel, {"modelId": ["other"]}, {"model_id": "m-1"}).model_id == "m-1"
+
+
+def test_a_value_of_either_type_stays_as_it_was_sent() -> None:
+    for status in ("LOGGED_MODEL_READY", 2):
+        body = json.dumps({"status": status, "unknown": 1}).encode()
+        assert from_body(FinalizeLoggedModel, body, {"model_id": "m-1"}).status == status
 
 
 # Queries

@@ -8,12 +8,12 @@ from types import ModuleType
 import pytest
 
 from mlkeep.services import dispatch
-from mlkeep.wire import artifacts, experiments, logged_models, metrics, registry, runs
-from mlkeep.wire.endpoint import AuditTag, Endpoint, Permission
+from mlkeep.wire import artifacts, evaluation_datasets, experiments, logged_models, metrics, registry, runs
+from mlkeep.wire.endpoint import AJAX_ONLY, AuditTag, Endpoint, Permission
 from mlkeep.wire.message import Empty, Message, Request
-from mlkeep.wire.table import BY_REQUEST, ENDPOINTS, NOT_OFFERED
+from mlkeep.wire.table import BY_REQUEST, ENDPOINTS, NOT_OFFERED, not_offered
 
-MODULES = (artifacts, experiments, logged_models, metrics, registry, runs)
+MODULES = (artifacts, evaluation_datasets, experiments, logged_models, metrics, registry, runs)
 LISTINGS: tuple[type[Request], ...] = (artifacts.ListArtifacts, artifacts.ListLoggedModelArtifacts)
 """Requests that are not answered in one transaction."""
 
@@ -95,6 +95,11 @@ DELETE registered-models/alias; GET registered-models/alias; POST model-versions
 PATCH model-versions/update; POST model-versions/transition-stage; DELETE model-versions/delete
 GET model-versions/search; GET model-versions/get-download-uri; POST model-versions/set-tag
 DELETE model-versions/delete-tag
+POST experiments/search-datasets; GET metrics/get-history-bulk; GET metrics/get-history-bulk-interval
+POST datasets/create; POST datasets/search; GET datasets/search; GET datasets/{dataset_id}; DELETE datasets/{dataset_id}
+PATCH datasets/{dataset_id}/tags; DELETE datasets/{dataset_id}/tags/{key}; POST datasets/{dataset_id}/records
+GET datasets/{dataset_id}/records; DELETE datasets/{dataset_id}/records; GET datasets/{dataset_id}/experiment-ids
+POST datasets/{dataset_id}/add-experiments; POST datasets/{dataset_id}/remove-experiments
 """
 
 
@@ -102,11 +107,32 @@ def test_every_verb_and_path_of_the_protocol_is_there() -> None:
     wanted = {tuple(item.split()) for line in PROMISED.strip().splitlines() for item in line.split(";")}
     known = {(method, row.path) for row in ENDPOINTS for method in row.methods}
     assert wanted - known == set()
-    assert {row.version for row in ENDPOINTS} == {"2.0"}
+    assert {row.version for row in ENDPOINTS if not row.path.startswith("datasets/")} == {"2.0"}
+    assert {row.version for row in ENDPOINTS if row.path.startswith("datasets/")} == {"3.0"}
+    for_the_interface = {row.path for row in ENDPOINTS if row.roots == AJAX_ONLY}
+    assert for_the_interface == {"metrics/get-history-bulk", "experiments/search-datasets"}
 
 
 def test_what_is_not_offered_is_not_in_the_table() -> None:
-    assert not {row.path.partition("/")[0] for row in ENDPOINTS} & set(NOT_OFFERED)
+    assert [path for row in ENDPOINTS for path in row.paths if not_offered(path)] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "start"),
+    [
+        ("/api/3.0/mlflow/traces/t/assessments", "mlflow/traces"),
+        ("/ajax-api/2.0/mlflow/traces", "mlflow/traces"),
+        ("/api/2.0/mlflow/tracesx", None),
+        ("/api/2.0/mlflow/runs/create-promptlab-run", "mlflow/runs/create-promptlab-run"),
+        ("/api/2.0/mlflow-artifacts/mpu/create/a/b", "mlflow-artifacts/mpu"),
+        ("/graphql", "graphql"),
+        ("/api/2.0/mlflow/runs/search", None),
+        ("/", None),
+        ("", None),
+    ],
+)
+def test_a_path_belongs_to_what_is_not_offered(path: str, start: str | None) -> None:
+    assert (not_offered(path), start in {None, *NOT_OFFERED}) == (start, True)
 
 
 def test_what_says_nothing_is_an_empty_object() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import pickle
 
 import pytest
@@ -82,3 +83,16 @@ def test_errors_can_be_pickled() -> None:
     error = InvalidInput("x", "ODD", detail=1)
     back = pickle.loads(pickle.dumps(error))
     assert (type(back), back.message, back.error_code, back.json_kwargs) == (InvalidInput, "x", "ODD", {"detail": 1})
+
+
+def test_an_error_knows_its_status_and_tells_itself_as_json() -> None:
+    error = MlkeepException("No.", "RESOURCE_DOES_NOT_EXIST", hint="look elsewhere", of=InvalidInput)
+    assert error.get_http_status_code() == 404
+    assert json.loads(error.serialize_as_json()) == {
+        "error_code": "RESOURCE_DOES_NOT_EXIST",
+        "message": "No.",
+        "hint": "look elsewhere",
+        "of": str(InvalidInput),
+    }
+    assert MlkeepException("No.", "NO_SUCH_CODE").get_http_status_code() == 500
+    assert [kind("No.").get_http_status_code() for kind, _, status in TABLE] == [status for _, _, status in TABLE]

@@ -11,6 +11,7 @@ from mlkeep.core.filters.ast import (
     IsNull,
     Node,
     Not,
+    OnDataset,
     Op,
     Or,
     OrderTerm,
@@ -19,6 +20,7 @@ from mlkeep.core.filters.ast import (
     any_of,
 )
 from mlkeep.core.filters.grammar import (
+    EVALUATION_DATASETS,
     EXPERIMENTS,
     LOGGED_MODELS,
     MODEL_VERSIONS,
@@ -32,6 +34,7 @@ from mlkeep.core.filters.printer import order_text, to_text
 from mlkeep.core.filters.prompts import hide_prompts
 
 __all__ = [
+    "EVALUATION_DATASETS",
     "EXPERIMENTS",
     "LOGGED_MODELS",
     "MODEL_VERSIONS",
@@ -45,6 +48,7 @@ __all__ = [
     "IsNull",
     "Node",
     "Not",
+    "OnDataset",
     "Op",
     "Or",
     "OrderTerm",

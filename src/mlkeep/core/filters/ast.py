@@ -88,11 +88,22 @@ class Not(msgspec.Struct, frozen=True):
 Node: TypeAlias = Comparison | IsNull | And | Or | Not
 
 
+class OnDataset(msgspec.Struct, frozen=True):
+    """A dataset that metrics of logged models were measured on. Without a name, or a digest, any one fits."""
+
+    name: str = ""
+    digest: str = ""
+
+
 class OrderTerm(msgspec.Struct, frozen=True):
-    """One sort key. Subjects without the field come last in both directions, NaN just before them."""
+    """One sort key. Subjects without the field come last in both directions, NaN just before them.
+
+    With a `dataset`, a metric counts only as measured on it; for logged models.
+    """
 
     field: Field
     descending: bool = False
+    dataset: OnDataset | None = None
 
 
 def all_of(nodes: Iterable[Node]) -> Node:

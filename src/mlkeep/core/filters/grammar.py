@@ -250,3 +250,27 @@ LOGGED_MODELS = Grammar(
     ),
     has_bare_values=True,
 )
+
+EVALUATION_DATASETS = Grammar(
+    subject="evaluation datasets",
+    entities=(
+        EntityRule(
+            Entity.ATTRIBUTE,
+            (),
+            keys={
+                "name": KeyRule(ValueKind.TEXT, (*_PATTERNS, Op.IN)),
+                "created_by": _TEXT,
+                "last_updated_by": _TEXT,
+                "created_time": _INTEGER,
+                "last_update_time": _INTEGER,
+            },
+        ),
+        EntityRule(Entity.TAG, ("tags",), any_key=_TEXT),
+    ),
+    order=OrderRule(
+        keys=("name", "created_time", "last_update_time"),
+        default=(_by("created_time", descending=True), _by("dataset_id", descending=True)),
+        tie_break=(_by("dataset_id", descending=True),),
+        has_prefix=False,
+    ),
+)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from mlkeep.core.errors import InvalidInput
 from mlkeep.core.filters import check
-from mlkeep.core.filters.ast import Entity, Field, OrderTerm
+from mlkeep.core.filters.ast import Entity, Field, OnDataset, OrderTerm
 from mlkeep.core.filters.grammar import LOGGED_MODELS, Grammar
 from mlkeep.core.filters.lexer import REFUSAL, Token, TokenKind, clipped, tokens
 
@@ -30,10 +30,11 @@ def parse_order_by(items: Sequence[str], grammar: Grammar) -> tuple[OrderTerm, .
     return _distinct(_term(item, grammar) for item in items)
 
 
-def logged_model_order(field_name: str, ascending: bool = True) -> OrderTerm:
+def logged_model_order(field_name: str, ascending: bool = True, dataset: OnDataset | None = None) -> OrderTerm:
     """The sort key of an `order_by` object in a search for logged models.
 
-    `field_name` is `metrics.` and a key as it is, any characters, or an attribute's name without prefix.
+    `field_name` is `metrics.` and a key as it is, any characters, or an attribute's name without prefix. `dataset` says
+    of a metric what it was measured on; for an attribute it means nothing.
 
     Raises:
         InvalidInput: logged models cannot be sorted by that.
@@ -44,7 +45,7 @@ def logged_model_order(field_name: str, ascending: bool = True) -> OrderTerm:
             key = key[1:-1]
         if not key:
             raise InvalidInput(f"Invalid order by field name {clipped(field_name)!r}: the metric's key is missing.")
-        return OrderTerm(Field(Entity.METRIC, key), not ascending)
+        return OrderTerm(Field(Entity.METRIC, key), not ascending, dataset)
     order = LOGGED_MODELS.order
     canonical = order.aliases.get(field_name, field_name)
     if canonical not in order.keys:
@@ -75,9 +76,9 @@ def _check_count(items: Sequence[object]) -> None:
 
 
 def _distinct(terms: Iterable[OrderTerm]) -> tuple[OrderTerm, ...]:
-    kept: dict[Field, OrderTerm] = {}
+    kept: dict[tuple[Field, OnDataset | None], OrderTerm] = {}
     for term in terms:
-        kept.setdefault(term.field, term)
+        kept.setdefault((term.field, term.dataset), term)
     return tuple(kept.values())
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 import msgspec
 from sqlalchemy import select
 
-from mlkeep.core.entities import Dataset, DatasetInput, InputTag, LoggedModelInput, RunInputs
+from mlkeep.core.entities import Dataset, DatasetInput, DatasetSummary, InputTag, LoggedModelInput, RunInputs
+from mlkeep.core.ids import experiment_key
 from mlkeep.storage.sql.dialect import insert
 from mlkeep.storage.sql.schema import datasets, run_datasets, run_models, runs
 from mlkeep.storage.sql.session import Session, chunks
@@ -39,6 +40,19 @@ class SqlInputs:
             self._session.execute(
                 insert(run_models).values(run_id=run, is_output=0, model_id=model_id, step=0).on_conflict_do_nothing()
             )
+
+    def summaries(self, experiment_ids: Sequence[str], limit: int) -> list[DatasetSummary]:
+        experiments = sorted({experiment_key(experiment_id) for experiment_id in experiment_ids})
+        columns = (datasets.c.experiment_id, datasets.c.name, datasets.c.digest, run_datasets.c.context)
+        rows = self._session.execute(
+            select(*columns)
+            .join_from(run_datasets, datasets, datasets.c.id == run_datasets.c.dataset_id)
+            .where(datasets.c.experiment_id.in_(experiments))
+            .distinct()
+            .order_by(*columns)
+            .limit(limit)
+        )
+        return [DatasetSummary(str(experiment), name, digest, context) for experiment, name, digest, context in rows]
 
     def of_runs(self, run_keys: Iterable[int]) -> dict[int, RunInputs]:
         """What went into runs, by run."""

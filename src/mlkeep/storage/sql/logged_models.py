@@ -10,7 +10,7 @@ from sqlalchemy import Table, select
 
 from mlkeep.core.entities import LoggedModel, LoggedModelStatus, Metric
 from mlkeep.core.errors import InvalidInput, NotFound
-from mlkeep.core.filters.ast import Entity
+from mlkeep.core.filters.ast import Entity, OnDataset, OrderTerm
 from mlkeep.core.ids import experiment_key
 from mlkeep.storage.contract import NewLoggedModel, Page, Search
 from mlkeep.storage.sql.dialect import insert
@@ -96,12 +96,15 @@ class SqlLoggedModels:
                 )
             self._session.execute(logged_model_params.insert().values(model_id=key, key=name, value=value))
 
-    def search(self, search: Search, experiment_ids: Sequence[str]) -> Page:
+    def search(self, search: Search, experiment_ids: Sequence[str], datasets: Sequence[OnDataset] = ()) -> Page:
         experiments = sorted({experiment_key(experiment_id) for experiment_id in experiment_ids})
         conditions = [among(logged_models.c.experiment_id, experiments), logged_models.c.lifecycle == ACTIVE]
+        points = _points_on(datasets)
+        if datasets:
+            conditions.append(logged_models.c.id.in_(select(points.c.model_id)))
         found = page_of(
             self._session.connection,
-            _searchable(self._session),
+            _searchable(self._session, points),
             list(logged_models.c),
             logged_models,
             conditions,
@@ -187,25 +190,43 @@ def _missing(model_id: str) -> NotFound:
     return NotFound(f"Logged model with ID '{model_id}' not found.")
 
 
-def _latest_points() -> sa.Subquery:
-    """The latest point of each model and key: the one of the greatest timestamp, then step."""
+def _points_on(datasets: Sequence[OnDataset]) -> sa.Subquery:
+    """The points of logged models that were measured on one of the datasets; without datasets, all of them."""
     columns = metric_tail.c
+    points = select(columns.model_id, columns.key_id, columns.step, columns.timestamp_ms, columns.value).where(
+        columns.model_id.is_not(None)
+    )
+    if datasets:
+        points = points.where(sa.or_(*(_measured_on(dataset) for dataset in datasets)))
+    return points.subquery("model_points")
+
+
+def _measured_on(dataset: OnDataset) -> sa.ColumnElement[bool]:
+    columns = metric_tail.c
+    wanted = ((columns.dataset_name, dataset.name), (columns.dataset_digest, dataset.digest))
+    return sa.and_(sa.true(), *(column == value for column, value in wanted if value))
+
+
+def _latest_points(dataset: OnDataset | None) -> sa.Subquery:
+    """The latest point of each model and key: the one of the greatest timestamp, then step."""
+    columns = _points_on([dataset] if dataset else []).c
     rank = sa.func.row_number().over(
         partition_by=(columns.model_id, columns.key_id),
         order_by=(columns.timestamp_ms.desc(), columns.step.desc(), columns.value.desc()),
     )
-    ranked = (
-        select(columns.model_id, columns.key_id, columns.value, rank.label("place"))
-        .where(columns.model_id.is_not(None))
-        .subquery()
-    )
-    return select(ranked).where(ranked.c.place == 1).subquery("latest_model_metrics")
+    ranked = select(columns.model_id, columns.key_id, columns.value, rank.label("place")).subquery()
+    return select(*ranked.c).where(ranked.c.place == 1).subquery("latest_model_points")
 
 
-def _searchable(session: Session) -> Searchable:
+def _searchable(session: Session, points: sa.Subquery) -> Searchable:
     def has_number(table: sa.FromClause, key: str) -> sa.ColumnElement[bool] | None:
         number = session.key_number(key)
         return None if number is None else table.c.key_id == number
+
+    def sorted_by(term: OrderTerm) -> Children | None:
+        if term.field.entity is not Entity.METRIC:
+            return None
+        return Children(_latest_points(term.dataset), "model_id", has_number)
 
     def has_key(table: sa.FromClause, key: str) -> sa.ColumnElement[bool]:
         return table.c.key == key
@@ -227,8 +248,9 @@ def _searchable(session: Session) -> Searchable:
             "last_updated_timestamp": columns.updated_ms,
         },
         children={
-            Entity.METRIC: Children(_latest_points(), "model_id", has_number),
+            Entity.METRIC: Children(points, "model_id", has_number),
             Entity.PARAM: Children(logged_model_params, "model_id", has_key),
             Entity.TAG: Children(logged_model_tags, "model_id", has_key),
         },
+        sorted_by=sorted_by,
     )

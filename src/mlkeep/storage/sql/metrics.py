@@ -16,7 +16,7 @@ from mlkeep.core.entities import Metric
 from mlkeep.core.errors import InvalidInput
 from mlkeep.storage.contract import Page
 from mlkeep.storage.sql.dialect import Prepared, insert
-from mlkeep.storage.sql.schema import keys, latest_metrics, logged_models, metric_tail
+from mlkeep.storage.sql.schema import keys, latest_metrics, logged_models, metric_tail, runs
 from mlkeep.storage.sql.session import Session, chunks
 from mlkeep.storage.sql.tokens import place_of, refused, token_of
 
@@ -118,6 +118,33 @@ class SqlMetrics:
         points = [Metric(key, read_value(row.value), row.timestamp_ms, row.step) for row in rows[:limit]]
         return Page(points, _token(points[-1]) if further else None)
 
+    def bulk_history(self, run_ids: Sequence[str], key: str, limit: int) -> list[Metric]:
+        columns = self._points_of_runs(run_ids, key).subquery().c
+        rows = self._session.execute(
+            select(*columns)
+            .order_by(columns.run_id, columns.timestamp_ms, columns.step, *_by_value(columns.value))
+            .limit(limit)
+        )
+        return [_point_of(key, row) for row in rows]
+
+    def sampled_history(
+        self, run_ids: Sequence[str], key: str, steps: tuple[int, int] | None, limit: int
+    ) -> dict[str, list[Metric]]:
+        found: dict[str, list[Metric]] = {}
+        for row in self._session.execute(_sample(self._points_of_runs(run_ids, key), steps, limit)):
+            found.setdefault(row.run_id, []).append(_point_of(key, row))
+        return found
+
+    def _points_of_runs(self, run_ids: Sequence[str], key: str) -> sa.Select[Any]:
+        """The distinct points of runs under one key, with the id of each one's run; none if the key has no number."""
+        columns = metric_tail.c
+        return (
+            select(runs.c.run_id, columns.step, columns.timestamp_ms, columns.value)
+            .join_from(metric_tail, runs, runs.c.id == columns.run_id)
+            .where(runs.c.run_id.in_(sorted(set(run_ids))), columns.key_id == self._session.key_number(key))
+            .distinct()
+        )
+
     def latest(self, runs: Iterable[int]) -> dict[int, list[Metric]]:
         """The latest points of runs, by run."""
         found: dict[int, list[Metric]] = {run: [] for run in runs}
@@ -156,6 +183,44 @@ def latest_of(points: Iterable[Metric]) -> list[Metric]:
 
 def _rank(point: Metric) -> tuple[int, int, float]:
     return point.step, point.timestamp, 0.0 if math.isnan(point.value) else point.value
+
+
+def _by_value(value: sa.ColumnElement[Any]) -> tuple[sa.ColumnElement[Any], ...]:
+    """What to sort by to have values in order: NaN counts as 0, after a real one."""
+    return func.coalesce(value, 0.0), sa.case((value.is_(None), 1), else_=0)
+
+
+def _sample(points: sa.Select[Any], steps: tuple[int, int] | None, limit: int) -> sa.Select[Any]:
+    """Of each run's points the first of each of `limit` buckets, and the last of all."""
+    every = points.subquery()
+    columns = every.c
+    order = (columns.step, columns.timestamp_ms, *_by_value(columns.value))
+    ranked = select(
+        *columns,
+        func.row_number().over(partition_by=columns.run_id, order_by=order).label("place"),
+        func.count().over(partition_by=columns.run_id).label("points"),
+        func.ntile(limit).over(partition_by=columns.run_id, order_by=order).label("bucket"),
+    )
+    if steps is not None:
+        ranked = ranked.where(columns.step.between(*steps))
+    placed = ranked.subquery()
+    first = func.row_number().over(partition_by=(placed.c.run_id, placed.c.bucket), order_by=placed.c.place)
+    chosen = select(*placed.c, first.label("place_in_bucket")).subquery()
+    return (
+        select(chosen.c.run_id, chosen.c.step, chosen.c.timestamp_ms, chosen.c.value)
+        .where(
+            sa.or_(
+                chosen.c.points <= limit,
+                sa.and_(chosen.c.place_in_bucket == 1, chosen.c.bucket < limit),
+                chosen.c.place == chosen.c.points,
+            )
+        )
+        .order_by(chosen.c.run_id, chosen.c.place)
+    )
+
+
+def _point_of(key: str, row: Any) -> Metric:
+    return Metric(key, read_value(row.value), row.timestamp_ms, row.step, run_id=row.run_id)
 
 
 def _stored(value: float) -> float | None:

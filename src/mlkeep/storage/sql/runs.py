@@ -74,6 +74,10 @@ class SqlRuns:
     def key(self, run_id: str) -> int:
         return self._find(run_id)[0]
 
+    def find_key(self, run_id: str) -> int | None:
+        found = self._session.first(_FIND, {"run_id": run_id})
+        return None if found is None else int(found[0])
+
     def active_key(self, run_id: str) -> int:
         key, lifecycle = self._find(run_id)
         if lifecycle != ACTIVE:

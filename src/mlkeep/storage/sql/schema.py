@@ -275,6 +275,62 @@ aliases = Table(
     sqlite_with_rowid=False,
 )
 
+evaluation_datasets = Table(
+    "evaluation_datasets",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    _workspace(),
+    Column("dataset_id", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False, index=True),
+    Column("digest", Text, nullable=False),
+    Column("schema", Text),
+    Column("profile", Text),
+    Column("created_by", Text),
+    Column("updated_by", Text),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("updated_ms", BigInteger, nullable=False),
+)
+Index("ix_evaluation_datasets_newest", evaluation_datasets.c.created_ms.desc(), evaluation_datasets.c.dataset_id.desc())
+
+evaluation_dataset_tags = Table(
+    "evaluation_dataset_tags",
+    metadata,
+    Column("dataset_id", ForeignKey(evaluation_datasets.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+evaluation_dataset_experiments = Table(
+    "evaluation_dataset_experiments",
+    metadata,
+    Column("dataset_id", ForeignKey(evaluation_datasets.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("experiment_id", ForeignKey(experiments.c.id, ondelete="CASCADE"), primary_key=True, index=True),
+    sqlite_with_rowid=False,
+)
+
+evaluation_records = Table(
+    "evaluation_records",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("record_id", Text, nullable=False, unique=True),
+    Column("dataset_id", ForeignKey(evaluation_datasets.c.id, ondelete="CASCADE"), nullable=False),
+    Column("input_hash", Text, nullable=False),
+    Column("inputs", Text, nullable=False),
+    Column("outputs", Text),
+    Column("expectations", Text),
+    Column("tags", Text),
+    Column("source", Text),
+    Column("source_type", Text),
+    Column("source_id", Text),
+    Column("created_by", Text),
+    Column("updated_by", Text),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("updated_ms", BigInteger, nullable=False),
+    UniqueConstraint("dataset_id", "input_hash"),
+)
+Index("ix_evaluation_records_order", evaluation_records.c.dataset_id, evaluation_records.c.id)
+
 events = Table(
     "events",
     metadata,

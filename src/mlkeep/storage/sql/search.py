@@ -38,7 +38,7 @@ class Searchable(msgspec.Struct, frozen=True):
     """A kind of thing that can be searched: its key, the columns of its attributes, its child tables.
 
     `sorts` are columns to sort by where they differ from the one compared with; `nullable` are attributes that may have
-    no value.
+    no value. `sorted_by` gives the rows to sort by, one an owner, where `children` may have several under a key.
     """
 
     id: ColumnElement[Any]
@@ -47,6 +47,7 @@ class Searchable(msgspec.Struct, frozen=True):
     sorts: Mapping[str, ColumnElement[Any]] = {}
     nullable: frozenset[str] = frozenset()
     datasets: Callable[[Comparison], ColumnElement[bool]] | None = None
+    sorted_by: Callable[[OrderTerm], Children | None] | None = None
 
 
 # Conditions
@@ -176,7 +177,7 @@ class Order:
         if term.field.entity is Entity.ATTRIBUTE:
             self._add_attribute(term.field.key, term.descending, of)
             return
-        children = of.children[term.field.entity]
+        children = (of.sorted_by and of.sorted_by(term)) or of.children[term.field.entity]
         rows = children.table.alias()
         has_key = children.key(rows, term.field.key)
         if has_key is None:  # nothing was ever logged under this key: all rows are equal in it

@@ -15,6 +15,8 @@ The client has scope `session`. Suites make what they need under names of their 
 """
 
 from mlkeep.testing.conformance.artifacts import ArtifactPromises
+from mlkeep.testing.conformance.charts import ChartPromises
+from mlkeep.testing.conformance.evaluation_datasets import EvaluationDatasetPromises, EvaluationDatasetSearchPromises
 from mlkeep.testing.conformance.experiments import ExperimentPromises, ExperimentSearchPromises
 from mlkeep.testing.conformance.logged_models import LoggedModelPromises, LoggedModelSearchPromises
 from mlkeep.testing.conformance.metrics import MetricPromises
@@ -28,6 +30,9 @@ from mlkeep.testing.conformance.versions import VersionPromises, VersionSearchPr
 __all__ = [
     "ArtifactPromises",
     "BatchPromises",
+    "ChartPromises",
+    "EvaluationDatasetPromises",
+    "EvaluationDatasetSearchPromises",
     "ExperimentPromises",
     "ExperimentSearchPromises",
     "LoggedModelPromises",

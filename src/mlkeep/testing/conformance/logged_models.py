@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,6 +79,10 @@ class LoggedModelPromises(Suite):
         answer = door.call(wire.FinalizeLoggedModel(model_id=model_id, status="SOMETHING"))
         assert answer.model.entity() == client.get_logged_model(model_id)
         assert client.get_logged_model(model_id).status == LoggedModelStatus.READY
+        assert door.call(wire.FinalizeLoggedModel(model_id=model_id, status=3)).model.info.status.endswith("_FAILED")
+        for status, reason in ((77, "77"), ("", "status")):
+            with pytest.raises(InvalidInput, match=reason):
+                door.call(wire.FinalizeLoggedModel(model_id=model_id, status=status))
 
     def test_a_deleted_model_is_seen_by_those_who_ask(
         self, client: MlkeepClient, door: Door, experiment_id: str, model_id: str
@@ -176,6 +181,22 @@ class LoggedModelSearchPromises(Suite):
         """A, B and C, in an experiment of their own."""
         return _Three(client, client.create_experiment(unique("models")))
 
+    @pytest.fixture(scope="class")
+    @classmethod
+    def measured(cls, client: MlkeepClient) -> str:
+        """An experiment of the models A, B and C, of which A and B were measured on datasets."""
+        experiment_id = client.create_experiment(unique("measured"))
+        run = client.create_run(experiment_id).info.run_id
+        for name, points in (
+            ("A", [(0.5, "d1", "g1"), (0.7, "d2", "g2")]),
+            ("B", [(0.9, "d1", "g1"), (0.2, "d1", "g1")]),
+            ("C", [(0.4, None, None)]),
+        ):
+            made = client.create_logged_model(experiment_id, name, run).model_id
+            for at, (value, dataset, digest) in enumerate(points):
+                client.log_metric(run, "acc", value, at, at, model_id=made, dataset_name=dataset, dataset_digest=digest)
+        return experiment_id
+
     @pytest.mark.parametrize(
         ("text", "names"),
         [
@@ -208,6 +229,49 @@ class LoggedModelSearchPromises(Suite):
     )
     def test_models_are_sorted(self, three: _Three, field: str, ascending: bool, names: str) -> None:
         assert " ".join(model.name for model in three.all(field, ascending=ascending)) == names
+
+    @pytest.mark.parametrize(
+        ("request_", "names"),
+        [
+            ({"datasets": [("d1", "g1")]}, "A B"),
+            ({"datasets": [("d1", "")]}, "A B"),
+            ({"datasets": [("d2", "g2")]}, "A"),
+            ({"datasets": [("d1", "g1"), ("d2", "g2")]}, "A B"),
+            ({"datasets": [("d1", "other")]}, ""),
+            ({"datasets": [("d1", "g1")], "filter": "metrics.acc > 0.6"}, "B"),
+            ({"datasets": [("d2", "g2")], "filter": "metrics.acc > 0.6"}, "A"),
+            ({"datasets": [("d1", "g1")], "filter": "name = 'C'"}, ""),
+            ({"filter": "metrics.acc > 0.8 AND metrics.acc < 0.3"}, "B"),
+            ({"by": ("metrics.acc", "d1", "g1")}, "B A C"),
+            ({"by": ("metrics.acc", "d2", "")}, "A B C"),
+            ({"by": ("metrics.acc", "", "g2")}, "A B C"),
+            ({"by": ("metrics.acc", "", "")}, "B C A"),
+        ],
+    )
+    def test_metrics_are_of_datasets(self, measured: str, door: Door, request_: dict[str, Any], names: str) -> None:
+        field, name, digest = request_.get("by", ("name", "", ""))
+        datasets = [
+            wire.LoggedModelDataset(dataset_name=name, dataset_digest=digest)
+            for name, digest in request_.get("datasets", [])
+        ]
+        by = [
+            wire.LoggedModelOrder(field_name=field, dataset_name=name, dataset_digest=digest),
+            wire.LoggedModelOrder(field_name="name"),
+        ]
+        answer = door.call(
+            wire.SearchLoggedModels(
+                experiment_ids=[measured], filter=request_.get("filter", ""), datasets=datasets, order_by=by
+            )
+        )
+        assert " ".join(model.info.name for model in answer.models) == names
+
+    def test_a_dataset_needs_a_name(self, door: Door, measured: str) -> None:
+        with pytest.raises(InvalidInput, match="dataset_name"):
+            door.call(
+                wire.SearchLoggedModels(
+                    experiment_ids=[measured], datasets=[wire.LoggedModelDataset(dataset_digest="g1")]
+                )
+            )
 
     def test_pages_put_together_are_the_whole(self, client: MlkeepClient, three: _Three) -> None:
         order = [{"field_name": "name"}]

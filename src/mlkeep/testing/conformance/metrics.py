@@ -154,6 +154,10 @@ class MetricPromises(Suite):
             with pytest.raises(InvalidInput, match="page_token"):
                 door.call(GetMetricHistory(run_id=run_id, metric_key="m", page_token=token))
 
+    def test_a_run_nobody_has_has_an_empty_history(self, door: Door) -> None:
+        answer = door.call(GetMetricHistory(run_id="nobody", metric_key="m"))
+        assert (answer.metrics, answer.next_page_token) == ([], "")
+
     @pytest.mark.parametrize("timestamp", [-1, 2**63])
     def test_a_time_that_cannot_be_is_refused(self, client: MlkeepClient, run_id: str, timestamp: int) -> None:
         with pytest.raises(InvalidInput, match=names_both("timestamp", str(timestamp))):

@@ -28,6 +28,7 @@ from mlkeep.sdk.client import MlkeepClient
 from mlkeep.sdk.doors import Door
 from mlkeep.testing.conformance.suite import Suite, names_both, unique
 from mlkeep.wire import runs as wire
+from mlkeep.wire.experiments import SearchDatasets
 from mlkeep.wire.message import KeyValueInput
 
 NOBODY = "f" * 32
@@ -200,8 +201,6 @@ class RunPromises(Suite):
         for call in (client.get_run, client.delete_run, client.restore_run):
             with pytest.raises(NotFound, match=NOBODY):
                 call(NOBODY)
-        with pytest.raises(NotFound, match=NOBODY):
-            client.get_metric_history(NOBODY, "m")
 
     def test_a_deleted_run_is_read_like_any_other(self, client: MlkeepClient, experiment_id: str, run_id: str) -> None:
         client.log_metric(run_id, "m", 1.0, timestamp=1)
@@ -225,6 +224,34 @@ def dataset(name: str, digest: str, *, source: str = "{}", context: str | None =
 
 class RunInputPromises(Suite):
     """What went into runs and what came out."""
+
+    def test_the_datasets_of_experiments_are_summed_up(
+        self, client: MlkeepClient, door: Door, experiment_id: str, run_id: str
+    ) -> None:
+        train, evaluation = ([InputTag("mlflow.data.context", context)] for context in ("train", "eval"))
+        iris = Dataset("iris", "g", "http", "{}")
+        for used in ([DatasetInput(iris, train), dataset("bare", "")], [DatasetInput(iris, train)]):
+            client.log_inputs(run_id, used)
+        other = client.create_run(experiment_id).info.run_id
+        client.log_inputs(other, [DatasetInput(iris, evaluation)])
+        client.delete_run(other)
+        told = door.call(SearchDatasets(experiment_ids=[experiment_id, "999999999999"])).dataset_summaries
+        assert [(one.experiment_id, one.name, one.digest, one.context) for one in told] == [
+            (experiment_id, "bare", "", ""),
+            (experiment_id, "iris", "g", "eval"),
+            (experiment_id, "iris", "g", "train"),
+        ]
+
+    @pytest.mark.parametrize("experiment_ids", [[], ["0"] * 21, ["x"]])
+    def test_datasets_are_of_some_experiments(self, door: Door, experiment_ids: list[str]) -> None:
+        with pytest.raises(InvalidInput, match="experiment_id"):
+            door.call(SearchDatasets(experiment_ids=experiment_ids))
+
+    def test_outputs_may_be_none_but_must_be_said(self, client: MlkeepClient, door: Door, run_id: str) -> None:
+        client.log_outputs(run_id, [])
+        with pytest.raises(InvalidInput, match="'models'"):
+            door.call(wire.LogOutputs(run_id=run_id))
+        assert client.get_run(run_id).outputs == RunOutputs([])
 
     def test_inputs_and_outputs_are_kept(self, client: MlkeepClient, run_id: str) -> None:
         full = DatasetInput(

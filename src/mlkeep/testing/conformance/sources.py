@@ -49,6 +49,16 @@ class SourcePromises(RegistrySuite):
         noted = json.loads(client.get_logged_model(logged.model_id).tags["mlflow.modelVersions"])
         assert noted == [{"name": model, "version": version} for version in (1, 2, 3)]
 
+    def test_a_copy_is_not_noted_with_the_logged_model(
+        self, client: MlkeepClient, model: str, experiment_id: str
+    ) -> None:
+        logged = client.create_logged_model(experiment_id).model_id
+        client.create_model_version(model, f"models:/{logged}", model_id=logged)
+        copy = client.create_model_version(model, f"models:/{model}/1")
+        assert copy.model_id == logged
+        noted = json.loads(client.get_logged_model(logged).tags["mlflow.modelVersions"])
+        assert noted == [{"name": model, "version": 1}]
+
     def test_another_version_is_a_source(self, client: MlkeepClient, model: str, run_id: str) -> None:
         root = client.get_run(run_id).info.artifact_uri
         client.create_model_version(model, f"runs:/{run_id}/m", run_id=run_id)
@@ -86,6 +96,18 @@ class SourcePromises(RegistrySuite):
             "s3://b/%2e%2e/c",
             "s3://b/a%252f..%252fc",
             "runs:/../x",
+            "models:/a/b/c",
+            "models:/",
+            "http://h/x",
+            "HTTPS://h/x",
+            "ftp://h/x",
+            "sftp://h/x",
+            "hdfs://h/x",
+            "viewfs://h/x",
+            "r2://b/x",
+            "b2://b/x",
+            "abfss://c@a/x",
+            "mlflow-artifacts://h/0/models",
         ],
     )
     def test_a_place_that_belongs_to_nobody_is_refused(self, client: MlkeepClient, model: str, source: str) -> None:
@@ -113,6 +135,13 @@ class SourcePromises(RegistrySuite):
             with pytest.raises(InvalidInput, match="source"):
                 client.create_model_version(model, source, run_id=said_run, model_id=said_model)
         assert [one.version for one in client.get_latest_versions(model)] == ["1"]
+
+    def test_a_prompt_is_no_source(self, client: MlkeepClient, model: str) -> None:
+        prompt = client.create_registered_model(unique("prompt"), tags={"mlflow.prompt.is_prompt": "true"}).name
+        client.create_model_version(prompt, SOURCE)
+        for suffix in ("/1", "/latest"):
+            with pytest.raises(InvalidInput, match=names_both("source", "prompt")):
+                client.create_model_version(model, f"models:/{prompt}{suffix}")
 
     def test_a_source_that_is_not_there_is_not_found(self, client: MlkeepClient, model: str) -> None:
         for source in (f"runs:/{'f' * 32}/m", f"models:/m-{'f' * 32}", f"models:/{model}/7", "models:/nobody/1"):

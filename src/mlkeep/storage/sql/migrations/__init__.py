@@ -11,10 +11,10 @@ from mlkeep.core.errors import InvalidInput
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0001"
+HEAD = "0002"
 """The revision this version of mlkeep works with; a test holds it against the scripts."""
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """Every revision this version knows, oldest first."""
 
 
