@@ -17,7 +17,7 @@ from mlkeep.wire.message import Empty, KeyValueInput
 
 MOST_PER_PAGE = 1_000
 PAGE_FOR_ZERO = 100
-"""What a `max_results` of 0 asks for; clients send it."""
+"""What a `max_results` of 0 asks for, unless it is to count; clients send it."""
 
 
 def create(call: Call, request: wire.CreateLoggedModel) -> wire.LoggedModelResponse:
@@ -84,13 +84,22 @@ def search(call: Call, request: wire.SearchLoggedModels) -> wire.SearchLoggedMod
     wanted = Search(
         where=parse(request.filter, LOGGED_MODELS),
         order=complete_order(terms, LOGGED_MODELS),
-        limit=checked_limit(request.max_results or PAGE_FOR_ZERO, MOST_PER_PAGE),
+        limit=_limit(request),
         token=request.page_token or None,
+        count=request.count,
     )
     page = call.tx.logged_models.search(wanted, request.experiment_ids)
     return wire.SearchLoggedModelsResponse(
-        models=[wire.LoggedModelMessage.of(model) for model in page.items], next_page_token=page.token or ""
+        models=[wire.LoggedModelMessage.of(model) for model in page.items],
+        next_page_token=page.token or "",
+        total_count=page.total,
     )
+
+
+def _limit(request: wire.SearchLoggedModels) -> int:
+    if request.count:
+        return checked_limit(request.max_results, MOST_PER_PAGE, least=0)
+    return checked_limit(request.max_results or PAGE_FOR_ZERO, MOST_PER_PAGE)
 
 
 def _params(given: list[KeyValueInput]) -> dict[str, str]:
