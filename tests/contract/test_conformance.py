@@ -49,6 +49,26 @@ class TestRunSearch(conformance.RunSearchPromises):
     pass
 
 
+class TestRunFields(conformance.RunFieldPromises):
+    pass
+
+
+class TestCounts(conformance.CountPromises):
+    pass
+
+
+class TestAllExperiments(conformance.AllExperimentsPromises):
+    pass
+
+
+class TestPages(conformance.PagePromises):
+    pass
+
+
+class TestWorkedExamples(conformance.WorkedExamplePromises):
+    pass
+
+
 class TestLoggedModels(conformance.LoggedModelPromises):
     pass
 

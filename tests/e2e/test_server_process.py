@@ -18,6 +18,7 @@ from mlkeep import MlkeepClient
 from mlkeep.storage.sql.storage import SqlStorage
 from mlkeep.version import __version__
 from mlkeep.web.listen import bind
+from mlkeep.wire.openapi import document
 
 API = "/api/2.0/mlflow"
 JSON = {"Content-Type": "application/json"}
@@ -315,3 +316,24 @@ def test_a_request_that_is_no_http_does_not_disturb_it(server: MlkeepServer) -> 
         connection.sendall(b"\x16\x03\x01 no HTTP\r\n\r\n")
         assert connection.recv(1024).startswith(b"HTTP/1.1 400 ")
     assert ask(server, "GET", "/health")[0] == 200
+
+
+def test_the_largest_request_it_reads_can_be_set(start_server: Callable[..., MlkeepServer]) -> None:
+    server = start_server("--max-body-bytes", "1000")
+
+    def padded(size: int) -> dict[str, str]:
+        body = {"experiment_id": "0", "padding": ""}
+        return {**body, "padding": "x" * (size - len(json.dumps(body)))}
+
+    assert ask(server, "POST", f"{API}/runs/create", padded(1000))[0] == 200
+    status, _, told = ask(server, "POST", f"{API}/runs/create", padded(1001))
+    assert (status, json.loads(told)["message"].startswith("The request body is larger than 1000 bytes")) == (413, True)
+    proxy = "/api/2.0/mlflow-artifacts/artifacts/1/large.bin"
+    assert ask(server, "PUT", proxy, "x" * 100_000)[0] == 200
+
+
+def test_it_describes_itself(server: MlkeepServer) -> None:
+    status, headers, body = ask(server, "GET", "/api/mlkeep/1/openapi.json")
+    assert (status, headers["content-type"]) == (200, "application/json")
+    assert json.loads(body) == document(__version__)
+    assert b'href="api/mlkeep/1/openapi.json"' in ask(server, "GET", "/")[2]

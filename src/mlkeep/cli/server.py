@@ -8,6 +8,7 @@ import click
 
 from mlkeep.cli.options import env
 from mlkeep.sdk.config import DEFAULT_FOLDER
+from mlkeep.server.options import MAX_BODY_BYTES
 
 DRAIN_S = 30
 """Seconds that requests get to finish when the server is stopped."""
@@ -64,6 +65,14 @@ DRAIN_S = 30
     help="What an acknowledged write survives: the death of the server (normal), or also the loss of power (full).",
 )
 @click.option(
+    "--max-body-bytes",
+    envvar=env("MAX_BODY_BYTES"),
+    type=click.IntRange(min=1),
+    default=MAX_BODY_BYTES,
+    show_default=True,
+    help="The largest request the server reads. Files that clients upload may be of any size.",
+)
+@click.option(
     "--access-log/--no-access-log",
     envvar=env("ACCESS_LOG"),
     default=True,
@@ -79,6 +88,7 @@ def server(
     port: int,
     workers: int,
     durability: str,
+    max_body_bytes: int,
     access_log: bool,
 ) -> None:
     """Run the tracking server.
@@ -110,6 +120,7 @@ def server(
         artifact_root=root,
         artifacts_destination=destination,
         durability=durability,
+        max_body_bytes=max_body_bytes,
     )
     with bind(host, port) as listening:
         prepare = partial(make_app, options)

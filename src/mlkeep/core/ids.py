@@ -15,7 +15,10 @@ LoggedModelId = NewType("LoggedModelId", str)
 DEFAULT_EXPERIMENT_ID = ExperimentId("0")
 DEFAULT_WORKSPACE = "default"
 
-_RUN_ID = re.compile(r"[a-zA-Z0-9][\w-]{0,255}", re.ASCII)
+RUN_ID_PATTERN = "[a-zA-Z0-9][a-zA-Z0-9_-]{0,255}"
+"""What an id of a run looks like, as a regular expression of any dialect."""
+
+_RUN_ID = re.compile(RUN_ID_PATTERN)
 
 
 def new_run_id() -> RunId:

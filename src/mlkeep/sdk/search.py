@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mlkeep.core.entities import Run, ViewType
-from mlkeep.core.errors import InvalidInput
+from mlkeep.core.errors import InvalidInput, NotOffered
 from mlkeep.core.pages import PagedList
 from mlkeep.sdk.active import client, current_experiment_id
 
@@ -44,11 +44,16 @@ def search_runs(
     output_format: str = "pandas",
     search_all_experiments: bool = False,
     experiment_names: Sequence[str] | None = None,
+    *,
+    fields: Sequence[str] = (),
 ) -> list[Run] | pd.DataFrame:
     """Runs of experiments: those named, else all if asked for, else the active one.
 
     As a data frame (`output_format="pandas"`) a row is a run, with columns `run_id`, `experiment_id`, `status`,
     `artifact_uri`, `start_time`, `end_time` (UTC), then `metrics.*`, `params.*` and `tags.*`. With "list", `Run`s.
+
+    `fields` (mlkeep's own) names what is wanted of the runs, such as "params" or "metrics.loss", and spares reading the
+    rest; a data frame has its first six columns in any case.
 
     Raises:
         InvalidInput: both ids and names, or a filter that cannot be read.
@@ -56,19 +61,35 @@ def search_runs(
     """
     if output_format not in {"pandas", "list"}:
         raise ValueError(f"Unsupported output format: {output_format}. Supported string values are 'pandas' or 'list'")
-    ids = _experiments(experiment_ids, experiment_names, everywhere=search_all_experiments)
-    if not ids:
-        runs: list[Run] = []
-    else:
-        runs = all_pages(
-            lambda size, token: client().search_runs(ids, filter_string, run_view_type, size, order_by, token),
+    wanted = ["info", *fields] if fields and output_format == "pandas" else list(fields)
+
+    def fetch(ids: list[str], *, everywhere: bool = False) -> list[Run]:
+        return all_pages(
+            lambda size, token: client().search_runs(
+                ids, filter_string, run_view_type, size, order_by, token, fields=wanted, all_experiments=everywhere
+            ),
             max_results,
             RUNS_PER_PAGE,
         )
+
+    if search_all_experiments and not experiment_ids and not experiment_names:
+        try:
+            runs = fetch([], everywhere=True)
+        except NotOffered:  # an MLflow server, which has to be told which experiments there are
+            runs = fetch(ids) if (ids := _active_experiments()) else []
+    else:
+        runs = fetch(ids) if (ids := _experiments(experiment_ids, experiment_names)) else []
     return runs if output_format == "list" else as_frame(runs)
 
 
-def _experiments(ids: Sequence[str] | None, names: Sequence[str] | None, *, everywhere: bool) -> list[str]:
+def _active_experiments() -> list[str]:
+    found = all_pages(
+        lambda size, token: client().search_experiments(ViewType.ACTIVE_ONLY, size, page_token=token), None
+    )
+    return [experiment.experiment_id for experiment in found]
+
+
+def _experiments(ids: Sequence[str] | None, names: Sequence[str] | None) -> list[str]:
     if ids and names:
         raise InvalidInput("Only experiment_ids or experiment_names can be used, but not both.")
     if ids:
@@ -81,11 +102,6 @@ def _experiments(ids: Sequence[str] | None, names: Sequence[str] | None, *, ever
             else:
                 found.append(experiment.experiment_id)
         return found
-    if everywhere:
-        experiments = all_pages(
-            lambda size, token: client().search_experiments(ViewType.ACTIVE_ONLY, size, page_token=token), None
-        )
-        return [experiment.experiment_id for experiment in experiments]
     return [current_experiment_id()]
 
 

@@ -9,11 +9,17 @@ from urllib.parse import parse_qs
 
 import msgspec
 from litestar import HttpMethod, MediaType, Request, Response
-from litestar.exceptions import HTTPException
+from litestar.exceptions import ClientException, HTTPException
 from litestar.handlers import HTTPRouteHandler
-from litestar.status_codes import HTTP_200_OK, HTTP_404_NOT_FOUND, HTTP_405_METHOD_NOT_ALLOWED
+from litestar.status_codes import (
+    HTTP_200_OK,
+    HTTP_404_NOT_FOUND,
+    HTTP_405_METHOD_NOT_ALLOWED,
+    HTTP_413_REQUEST_ENTITY_TOO_LARGE,
+    HTTP_415_UNSUPPORTED_MEDIA_TYPE,
+)
 
-from mlkeep.core.errors import InternalError, InvalidInput, MlkeepException, NoSuchEndpoint, NotOffered
+from mlkeep.core.errors import BadRequest, InternalError, InvalidInput, MlkeepException, NoSuchEndpoint, NotOffered
 from mlkeep.core.ids import DEFAULT_WORKSPACE
 from mlkeep.services.call import Caller
 from mlkeep.services.dispatch import Dispatcher
@@ -63,6 +69,11 @@ async def _from_get(kind: type[WireRequest], request: AnyRequest, extra: Mapping
 
 
 async def _from_body(kind: type[WireRequest], request: AnyRequest, extra: Mapping[str, str] | None) -> WireRequest:
+    if (encoding := request.headers.get("content-encoding", "identity")).lower() != "identity":
+        raise ClientException(
+            f"The request body has the Content-Encoding '{encoding[:100]}', which this server does not undo: send it plain.",
+            status_code=HTTP_415_UNSUPPORTED_MEDIA_TYPE,
+        )
     if request.method in {"POST", "PUT"}:
         check_is_json(request.headers.get("content-type", ""))
     return from_body(kind, await request.body(), extra)
@@ -109,6 +120,12 @@ def no_route(request: AnyRequest, error: HTTPException) -> Response[bytes]:
     if error.status_code == HTTP_405_METHOD_NOT_ALLOWED:
         told = NoSuchEndpoint(f"The path {path} does not take {method} requests.")
         return json_response(body_of(told), error.status_code, dict(error.headers or {}))
+    if error.status_code == HTTP_413_REQUEST_ENTITY_TOO_LARGE:
+        most = request.route_handler.resolve_request_max_body_size()
+        large = BadRequest(
+            f"The request body is larger than {most} bytes, the most this server takes: send less at once."
+        )
+        return json_response(body_of(large), error.status_code)
     return json_response(body_of(MlkeepException(error.detail, error_code="BAD_REQUEST")), error.status_code)
 
 

@@ -14,15 +14,12 @@ from mlkeep.core.errors import MlkeepException, NotOffered
 from mlkeep.server.api import api_routes, failed, no_route, refused
 from mlkeep.server.artifacts import artifact_routes
 from mlkeep.server.home import home_routes
-from mlkeep.server.options import ServerOptions
+from mlkeep.server.options import MAX_BODY_BYTES, ServerOptions
 from mlkeep.services.artifacts import OpenStore
 from mlkeep.services.call import Settings
 from mlkeep.services.dispatch import Dispatcher
 from mlkeep.services.rules import rules_from
 from mlkeep.storage.sql.storage import SqlStorage
-
-MAX_BODY_BYTES = 100 * 1024 * 1024
-"""Of a request that is not an upload; the largest batch the protocol allows needs about a tenth."""
 
 
 def make_app(options: ServerOptions) -> Litestar:
@@ -42,10 +39,12 @@ def make_app(options: ServerOptions) -> Litestar:
     dispatcher = Dispatcher(
         storage, Settings(artifact_root=options.artifact_root, rules=rules_from(os.environ)), _opener(proxied)
     )
-    return build_app(dispatcher, proxied)
+    return build_app(dispatcher, proxied, options.max_body_bytes)
 
 
-def build_app(dispatcher: Dispatcher, proxied: ObjectArtifacts | None) -> Litestar:
+def build_app(
+    dispatcher: Dispatcher, proxied: ObjectArtifacts | None, max_body_bytes: int = MAX_BODY_BYTES
+) -> Litestar:
     """The application that answers with `dispatcher`, and keeps artifacts in `proxied` for clients, if there is one."""
 
     @asynccontextmanager
@@ -59,7 +58,7 @@ def build_app(dispatcher: Dispatcher, proxied: ObjectArtifacts | None) -> Litest
         [*home_routes(dispatcher), *api_routes(dispatcher), *artifact_routes(proxied)],
         lifespan=[answering],
         exception_handlers={MlkeepException: refused, HTTPException: no_route, Exception: failed},
-        request_max_body_size=MAX_BODY_BYTES,
+        request_max_body_size=max_body_bytes,
         openapi_config=None,
         logging_config=None,
         debug=False,

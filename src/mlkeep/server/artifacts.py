@@ -20,8 +20,7 @@ from mlkeep.core.entities import FileInfo
 from mlkeep.core.errors import Unavailable
 from mlkeep.server.api import AnyRequest, json_response
 from mlkeep.wire.artifacts import FileMessage, ProxyListResponse
-
-_ROOTS = ("/api/2.0/mlflow-artifacts/artifacts", "/ajax-api/2.0/mlflow-artifacts/artifacts")
+from mlkeep.wire.resources import ARTIFACT_ROOTS as _ROOTS
 
 _TEXT_ENDINGS = frozenset(
     [

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+
+import msgspec
 from litestar import MediaType, Response, get
 from litestar.handlers import HTTPRouteHandler
 
 from mlkeep.server.api import json_response
 from mlkeep.services.dispatch import Dispatcher
 from mlkeep.version import __version__
+from mlkeep.wire.openapi import document
+from mlkeep.wire.resources import OPENAPI_PATH, SERVER_INFO_PATHS, ServerInfo
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -28,7 +33,8 @@ _PAGE = """<!doctype html>
 <a href="api/2.0/mlflow/experiments/search?max_results=100">experiments</a>,
 <a href="api/2.0/mlflow/registered-models/search">registered models</a>,
 <a href="api/2.0/mlflow-artifacts/artifacts">artifacts</a>,
-<a href="health">health</a>.</p>
+<a href="health">health</a>,
+<a href="{openapi}">the API</a> as an OpenAPI document.</p>
 </html>
 """
 
@@ -38,7 +44,8 @@ def home_routes(dispatcher: Dispatcher) -> list[HTTPRouteHandler]:
 
     @get("/")
     async def home() -> Response[str]:
-        return Response(_PAGE.format(version=__version__), media_type=MediaType.HTML)
+        page = _PAGE.format(version=__version__, openapi=OPENAPI_PATH.lstrip("/"))
+        return Response(page, media_type=MediaType.HTML)
 
     @get("/health")
     async def health() -> Response[str]:
@@ -50,11 +57,24 @@ def home_routes(dispatcher: Dispatcher) -> list[HTTPRouteHandler]:
     async def version() -> Response[str]:
         return Response(__version__, media_type=MediaType.TEXT)
 
-    @get(["/api/3.0/mlflow/server-info", "/ajax-api/3.0/mlflow/server-info"])
+    @get(list(SERVER_INFO_PATHS))
     async def server_info() -> Response[bytes]:
-        return json_response(
-            b'{"store_type":"SqlStore","workspaces_enabled":false,"multipart_uploads_enabled":false,'
-            b'"multipart_downloads_enabled":false}'
+        info = ServerInfo(
+            store_type="SqlStore",
+            workspaces_enabled=False,
+            multipart_uploads_enabled=False,
+            multipart_downloads_enabled=False,
         )
+        return json_response(msgspec.json.encode(info))
 
-    return [home, health, version, server_info]
+    @get(OPENAPI_PATH)
+    async def openapi() -> Response[bytes]:
+        return json_response(_openapi_document())
+
+    return [home, health, version, server_info, openapi]
+
+
+@functools.cache
+def _openapi_document() -> bytes:
+    """Made when it is first asked for: most servers never are."""
+    return msgspec.json.encode(document(__version__))

@@ -108,10 +108,13 @@ def search(call: Call, request: wire.SearchExperiments) -> wire.SearchExperiment
         request.max_results,
         limits.MAX_EXPERIMENTS_PER_PAGE,
         request.page_token,
+        count=request.count,
     )
     page = call.tx.experiments.search(wanted, request.view_type)
     return wire.SearchExperimentsResponse(
-        experiments=[wire.Experiment.of(experiment) for experiment in page.items], next_page_token=page.token or ""
+        experiments=[wire.Experiment.of(experiment) for experiment in page.items],
+        next_page_token=page.token or "",
+        total_count=page.total,
     )
 
 

@@ -19,7 +19,7 @@ MOST_PER_PAGE = 10_000
 """MLflow knows no limit; whoever asks for more gets this many, and the token of the next page."""
 
 PAGE_FOR_ZERO = 100
-"""What a `max_results` of 0 asks for; clients send it."""
+"""What a `max_results` of 0 asks for, unless it is to count; clients send it."""
 
 
 def create(call: Call, request: wire.CreateLoggedModel) -> wire.LoggedModelResponse:
@@ -86,14 +86,22 @@ def search(call: Call, request: wire.SearchLoggedModels) -> wire.SearchLoggedMod
     wanted = Search(
         where=parse(request.filter, LOGGED_MODELS),
         order=complete_order(terms, LOGGED_MODELS),
-        limit=min(checked_limit(request.max_results or PAGE_FOR_ZERO, limits.MAX_INT64), MOST_PER_PAGE),
+        limit=_limit(request),
         token=request.page_token or None,
+        count=request.count,
     )
     datasets = [OnDataset(given.dataset_name, given.dataset_digest) for given in request.datasets]
     page = call.tx.logged_models.search(wanted, request.experiment_ids, datasets)
     return wire.SearchLoggedModelsResponse(
-        models=[wire.LoggedModelMessage.of(model) for model in page.items], next_page_token=page.token or ""
+        models=[wire.LoggedModelMessage.of(model) for model in page.items],
+        next_page_token=page.token or "",
+        total_count=page.total,
     )
+
+
+def _limit(request: wire.SearchLoggedModels) -> int:
+    asked = request.max_results if request.count else request.max_results or PAGE_FOR_ZERO
+    return min(checked_limit(asked, limits.MAX_INT64, least=0 if request.count else 1), MOST_PER_PAGE)
 
 
 def _dataset(order: wire.LoggedModelOrder) -> OnDataset | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from mlkeep.core import limits
 from mlkeep.core.errors import InvalidInput, NotFound
 from mlkeep.core.filters import REGISTERED_MODELS, hide_prompts
@@ -64,16 +66,19 @@ def search(call: Call, request: wire.SearchRegisteredModels) -> wire.SearchRegis
         request.max_results,
         limits.MAX_MODELS_PER_PAGE,
         request.page_token,
+        count=request.count,
     )
     page = call.tx.models.search(without_prompts(wanted))
     return wire.SearchRegisteredModelsResponse(
-        registered_models=[wire.RegisteredModel.of(model) for model in page.items], next_page_token=page.token or ""
+        registered_models=[wire.RegisteredModel.of(model) for model in page.items],
+        next_page_token=page.token or "",
+        total_count=page.total,
     )
 
 
 def without_prompts(search: Search) -> Search:
     """The search, with what MLflow means it to say about prompts."""
-    return Search(where=hide_prompts(search.where), order=search.order, limit=search.limit, token=search.token)
+    return msgspec.structs.replace(search, where=hide_prompts(search.where))
 
 
 def set_tag(call: Call, request: wire.SetRegisteredModelTag) -> Empty:

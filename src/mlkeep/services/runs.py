@@ -10,6 +10,7 @@ from mlkeep.core.errors import AlreadyExists, BadRequest, InvalidInput, NotFound
 from mlkeep.core.filters import RUNS
 from mlkeep.core.ids import check_run_id, new_run_id
 from mlkeep.core.names import check_key, check_length, made_up_name
+from mlkeep.core.projection import run_fields
 from mlkeep.services.call import Call
 from mlkeep.services.locations import below
 from mlkeep.services.paging import search_for
@@ -134,11 +135,25 @@ def log_model_record(call: Call, request: wire.LogModelRecord) -> Empty:
 
 def search(call: Call, request: wire.SearchRuns) -> wire.SearchRunsResponse:
     wanted = search_for(
-        RUNS, request.filter, request.order_by, request.max_results, limits.MAX_RUNS_PER_PAGE, request.page_token
+        RUNS,
+        request.filter,
+        request.order_by,
+        request.max_results,
+        limits.MAX_RUNS_PER_PAGE,
+        request.page_token,
+        count=request.count,
     )
-    page = call.tx.runs.search(wanted, request.experiment_ids, request.run_view_type)
+    fields = run_fields(request.fields)
+    if request.all_experiments and request.experiment_ids:
+        raise InvalidInput(
+            "Both 'experiment_ids' and 'all_experiments' were given: name the experiments, or search all of them."
+        )
+    experiments = None if request.all_experiments else request.experiment_ids
+    page = call.tx.runs.search(wanted, experiments, request.run_view_type, fields)
     return wire.SearchRunsResponse(
-        runs=[wire.RunMessage.of(found.run, found.latest) for found in page.items], next_page_token=page.token or ""
+        runs=[wire.RunMessage.of(found.run, found.latest, fields=fields) for found in page.items],
+        next_page_token=page.token or "",
+        total_count=page.total,
     )
 
 

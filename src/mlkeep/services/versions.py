@@ -110,10 +110,13 @@ def search(call: Call, request: wire.SearchModelVersions) -> wire.SearchModelVer
         request.max_results,
         limits.MAX_VERSIONS_PER_PAGE,
         request.page_token,
+        count=request.count,
     )
     page = call.tx.versions.search(without_prompts(wanted))
     return wire.SearchModelVersionsResponse(
-        model_versions=[wire.ModelVersion.of(version) for version in page.items], next_page_token=page.token or ""
+        model_versions=[wire.ModelVersion.of(version) for version in page.items],
+        next_page_token=page.token or "",
+        total_count=page.total,
     )
 
 

@@ -33,28 +33,34 @@ from mlkeep.core.entities import (
 )
 from mlkeep.core.evaluation import EvaluationDataset, EvaluationRecord
 from mlkeep.core.filters.ast import Node, OnDataset, OrderTerm
+from mlkeep.core.projection import WHOLE_RUN, RunFields
 
 T = TypeVar("T")
 
 
 class Search(msgspec.Struct, frozen=True, kw_only=True):
-    """What to look for. `order` leaves no two rows equal; `limit` is the size of a page; `token` is what the last one gave."""
+    """What to look for. `order` leaves no two rows equal; `limit` is the size of a page; `token` is what the last one gave.
+
+    With `count` the page tells how many there are in all; a `limit` of 0 then asks for nothing else.
+    """
 
     where: Node | None = None
     order: tuple[OrderTerm, ...] = ()
     limit: int
     token: str | None = None
+    count: bool = False
 
 
 class Page(msgspec.Struct, frozen=True):
-    """Some of what was found. `token` is None on the last page."""
+    """Some of what was found. `token` is None on the last page; `total` is the number of all that match, if asked for."""
 
     items: list[Any]
     token: str | None = None
+    total: int | None = None
 
 
 class FoundRun(msgspec.Struct, frozen=True):
-    """A run with everything that is told of it; `latest` has the latest point of each metric."""
+    """A run with everything that was asked for; `latest` has the latest point of each metric."""
 
     run: Run
     latest: list[Metric]
@@ -164,8 +170,13 @@ class RunStore(Protocol):
         """Say that the run made these models; saying it again changes nothing."""
         ...
 
-    def search(self, search: Search, experiment_ids: Sequence[str], view: ViewType) -> Page:
-        """`FoundRun`s of these experiments. Unknown experiments have no runs."""
+    def search(
+        self, search: Search, experiment_ids: Sequence[str] | None, view: ViewType, fields: RunFields = WHOLE_RUN
+    ) -> Page:
+        """`FoundRun`s of these experiments, of all active ones if None. Unknown experiments have no runs.
+
+        Of each run only `fields` are read; the rest is as in a run to which nothing was logged.
+        """
         ...
 
 

@@ -212,3 +212,16 @@ SORTED: list[tuple[str, list[str], str]] = [
     ("two keys", ["tags.team desc", "metrics.`loss` asc"], "alpha nan Beta gamma_1 delta% zed"),
 ]
 """Number of the example, order_by, names in that order."""
+
+REFUSED_ORDERS: list[tuple[str, list[str]]] = [
+    ("63", ["dataset.name"]),
+    ("63", ["foo"]),
+    ("63", ["metrics.loss, params.lr"]),
+    ("63", [""]),
+    ("no direction", ["metrics.loss UP"]),
+    ("one good, one bad", ["metrics.loss", "foo"]),
+]
+"""Number of the example, order_by."""
+
+PAGES: list[tuple[str, int, list[str]]] = [("64", 2, ["delta% gamma_1", "Beta alpha", "nan zed"])]
+"""Number of the example, size of a page, the names on each."""

@@ -13,19 +13,21 @@ import msgspec
 from mlkeep.core import limits
 from mlkeep.core.errors import InvalidInput
 from mlkeep.core.names import invalid
+from mlkeep.wire.bounds import check_bounds
 from mlkeep.wire.message import Request
 
 R = TypeVar("R", bound=Request)
 
 
 def with_required(request: R) -> R:
-    """`request`, if it and the requests inside it have all they must have.
+    """`request`, if it and the requests inside it have all they must have, and no more than they may have.
 
     Raises:
-        InvalidInput: a required field is missing or empty.
+        InvalidInput: a required field is missing or empty, or a text is too long.
     """
     if (missing := _missing(request)) is not None:
         raise InvalidInput(f"Missing value for required parameter '{missing}'.")
+    check_bounds(request)
     return request
 
 

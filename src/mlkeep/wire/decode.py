@@ -74,9 +74,9 @@ def _json_object(body: bytes) -> dict[str, Any]:
         return {}
     try:
         text = body.decode("utf-8-sig")
-        value = json.loads(text)
+        value = json.loads(text, parse_int=_whole)
         if isinstance(value, str):  # some clients encode twice
-            value = json.loads(value)
+            value = json.loads(value, parse_int=_whole)
         # JSON can write half of a surrogate pair, which no text can hold; msgspec lets it pass.
         if "\\ud" in text.lower() and not is_text(json.dumps(value, ensure_ascii=False)):
             raise InvalidInput("The request body has half of a surrogate pair in a text. Send whole characters.")
@@ -87,6 +87,11 @@ def _json_object(body: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidInput(f"The request body must be a JSON object, got {_type_name(value)}.")
     return value
+
+
+def _whole(digits: str) -> int | float:
+    """An integer; one of thousands of digits, which Python will not read, is as good as infinite."""
+    return int(digits) if len(digits) <= 1_000 else float(digits)
 
 
 def _too_deep() -> InvalidInput:

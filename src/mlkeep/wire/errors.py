@@ -39,6 +39,10 @@ _CODE_OF_STATUS = {
 }
 
 
+MAX_MESSAGE_LENGTH = 20_000
+"""Characters of a message that travel. Messages repeat what was sent, and anything may have been sent."""
+
+
 class ErrorBody(msgspec.Struct, frozen=True):
     """The body of every refused request."""
 
@@ -53,7 +57,15 @@ def status_of(error: MlkeepException) -> int:
 
 def body_of(error: MlkeepException) -> bytes:
     """The JSON that tells of `error`."""
-    return msgspec.json.encode(ErrorBody(error_code=error.error_code, message=error.message))
+    return msgspec.json.encode(ErrorBody(error_code=error.error_code, message=_clipped(error.message)))
+
+
+def _clipped(message: str) -> str:
+    """`message`, its middle left out if it is too long: the sentence begins and ends around what was sent."""
+    if len(message) <= MAX_MESSAGE_LENGTH:
+        return message
+    kept = MAX_MESSAGE_LENGTH // 2
+    return f"{message[:kept]} [... {len(message) - 2 * kept} characters left out ...] {message[-kept:]}"
 
 
 def from_answer(status: int, body: bytes) -> MlkeepException:

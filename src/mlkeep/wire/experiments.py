@@ -110,11 +110,13 @@ class SearchExperiments(Request, frozen=True, kw_only=True):
     filter: str = ""
     order_by: list[str] = []
     view_type: ViewType = ViewType.ACTIVE_ONLY
+    count: bool = False
 
 
 class SearchExperimentsResponse(Message, frozen=True, kw_only=True):
     experiments: list[Experiment] = []
     next_page_token: str = ""
+    total_count: Int64 | None = None
 
 
 class SearchDatasets(Request, frozen=True, kw_only=True):

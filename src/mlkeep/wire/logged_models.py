@@ -164,11 +164,13 @@ class SearchLoggedModels(Request, frozen=True, kw_only=True):
     max_results: Int64 = limits.DEFAULT_LOGGED_MODELS_PER_PAGE
     order_by: list[LoggedModelOrder] = []
     page_token: str = ""
+    count: bool = False
 
 
 class SearchLoggedModelsResponse(Message, frozen=True, kw_only=True):
     models: list[LoggedModelMessage] = []
     next_page_token: str = ""
+    total_count: Int64 | None = None
 
 
 def status_name(status: LoggedModelStatus) -> str:

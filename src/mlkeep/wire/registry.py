@@ -155,11 +155,13 @@ class SearchRegisteredModels(Request, frozen=True, kw_only=True):
     max_results: Int64 = limits.DEFAULT_MODELS_PER_PAGE
     order_by: list[str] = []
     page_token: str = ""
+    count: bool = False
 
 
 class SearchRegisteredModelsResponse(Message, frozen=True, kw_only=True):
     registered_models: list[RegisteredModel] = []
     next_page_token: str = ""
+    total_count: Int64 | None = None
 
 
 class GetLatestVersions(ModelRequest, frozen=True, kw_only=True):
@@ -235,11 +237,13 @@ class SearchModelVersions(Request, frozen=True, kw_only=True):
     max_results: Int64 = limits.MAX_VERSIONS_PER_PAGE
     order_by: list[str] = []
     page_token: str = ""
+    count: bool = False
 
 
 class SearchModelVersionsResponse(Message, frozen=True, kw_only=True):
     model_versions: list[ModelVersion] = []
     next_page_token: str = ""
+    total_count: Int64 | None = None
 
 
 class GetDownloadUri(VersionRequest, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ import msgspec
 
 from mlkeep.core import entities, limits
 from mlkeep.core.entities import RunStatus, ViewType
+from mlkeep.core.projection import WHOLE_RUN, RunFields
 from mlkeep.wire.endpoint import AuditTag, Endpoint, Permission
 from mlkeep.wire.message import Empty, Int64, KeyValue, KeyValueInput, Message, Request, RunRequest, key_values, mapping
 from mlkeep.wire.metrics import LogMetric, MetricInput, MetricMessage
@@ -41,6 +42,11 @@ class RunInfo(Message, frozen=True, kw_only=True):
             lifecycle_stage=info.lifecycle_stage,
             run_id=info.run_id,
         )
+
+    @classmethod
+    def of_id(cls, run_id: str) -> RunInfo:
+        """Only which run it is."""
+        return cls(run_uuid=run_id, run_id=run_id)
 
     def entity(self) -> entities.RunInfo:
         return entities.RunInfo(
@@ -126,51 +132,72 @@ class RunOutputsMessage(Message, frozen=True, kw_only=True):
 
 
 class RunMessage(Message, frozen=True, kw_only=True, omit_defaults=False):
-    """A whole run. Its parts are written even when empty, as MLflow does; `outputs` is left out of a new run."""
+    """A run. Its parts are written even when empty, as MLflow does; `outputs` is left out of a new run.
+
+    A search for some fields leaves out the parts of which it asked for nothing; the id is always in `info`.
+    """
 
     info: RunInfo
-    data: RunDataMessage = RunDataMessage()
-    inputs: RunInputsMessage = RunInputsMessage()
+    data: RunDataMessage | msgspec.UnsetType = msgspec.UNSET
+    inputs: RunInputsMessage | msgspec.UnsetType = msgspec.UNSET
     outputs: RunOutputsMessage | msgspec.UnsetType = msgspec.UNSET
 
     @classmethod
-    def of(cls, run: entities.Run, metrics: list[entities.Metric], *, is_new: bool = False) -> RunMessage:
-        """`metrics` are the latest points of the run, one a key."""
+    def of(
+        cls,
+        run: entities.Run,
+        metrics: list[entities.Metric],
+        *,
+        fields: RunFields = WHOLE_RUN,
+        is_new: bool = False,
+    ) -> RunMessage:
+        """`metrics` are the latest points of the run, one a key; what is not among `fields` is empty in `run`."""
+        has_data = not (fields.metrics.is_empty and fields.params.is_empty and fields.tags.is_empty)
         return cls(
-            info=RunInfo.of(run.info),
-            data=RunDataMessage(
-                metrics=[MetricMessage.of(point) for point in metrics],
-                params=key_values(run.data.params),
-                tags=key_values(run.data.tags),
-            ),
-            inputs=RunInputsMessage(
-                dataset_inputs=[DatasetInputMessage.of(given) for given in run.inputs.dataset_inputs],
-                model_inputs=[ModelInputMessage(model_id=model.model_id) for model in run.inputs.model_inputs],
-            ),
-            outputs=msgspec.UNSET
-            if is_new
-            else RunOutputsMessage(
-                model_outputs=[
-                    ModelOutputMessage(model_id=out.model_id, step=out.step) for out in run.outputs.model_outputs
-                ]
-            ),
+            info=RunInfo.of(run.info) if fields.info else RunInfo.of_id(run.info.run_id),
+            data=_data(run.data, metrics) if has_data else msgspec.UNSET,
+            inputs=_inputs(run.inputs) if fields.inputs else msgspec.UNSET,
+            outputs=_outputs(run.outputs) if fields.outputs and not is_new else msgspec.UNSET,
         )
 
     def entity(self) -> entities.Run:
-        outputs = [] if isinstance(self.outputs, msgspec.UnsetType) else self.outputs.model_outputs
+        data, inputs, outputs = self.data or RunDataMessage(), self.inputs or RunInputsMessage(), self.outputs or None
         return entities.Run(
             info=self.info.entity(),
             data=entities.RunData(
-                metrics={point.key: float(point.value) for point in self.data.metrics},
-                params=mapping(self.data.params),
-                tags=mapping(self.data.tags),
+                metrics={point.key: float(point.value) for point in data.metrics},
+                params=mapping(data.params),
+                tags=mapping(data.tags),
             ),
             inputs=entities.RunInputs(
-                [given.entity() for given in self.inputs.dataset_inputs],
-                [entities.LoggedModelInput(model.model_id) for model in self.inputs.model_inputs],
+                [given.entity() for given in inputs.dataset_inputs],
+                [entities.LoggedModelInput(model.model_id) for model in inputs.model_inputs],
             ),
-            outputs=entities.RunOutputs([entities.LoggedModelOutput(out.model_id, out.step) for out in outputs]),
+            outputs=entities.RunOutputs(
+                [entities.LoggedModelOutput(out.model_id, out.step) for out in outputs.model_outputs] if outputs else []
+            ),
         )
+
+
+def _data(data: entities.RunData, metrics: list[entities.Metric]) -> RunDataMessage:
+    return RunDataMessage(
+        metrics=[MetricMessage.of(point) for point in metrics],
+        params=key_values(data.params),
+        tags=key_values(data.tags),
+    )
+
+
+def _inputs(inputs: entities.RunInputs) -> RunInputsMessage:
+    return RunInputsMessage(
+        dataset_inputs=[DatasetInputMessage.of(given) for given in inputs.dataset_inputs],
+        model_inputs=[ModelInputMessage(model_id=model.model_id) for model in inputs.model_inputs],
+    )
+
+
+def _outputs(outputs: entities.RunOutputs) -> RunOutputsMessage:
+    return RunOutputsMessage(
+        model_outputs=[ModelOutputMessage(model_id=out.model_id, step=out.step) for out in outputs.model_outputs]
+    )
 
 
 class CreateRun(Request, frozen=True, kw_only=True):
@@ -280,17 +307,30 @@ class LogModelRecord(RunRequest, frozen=True, kw_only=True):
 
 
 class SearchRuns(Request, frozen=True, kw_only=True):
+    """The last three are ours; without them the answer is MLflow's.
+
+    `fields` names the parts of the runs to tell, such as info, params or metrics.loss; all if empty. `count` asks for the
+    number of all runs that match, and allows a `max_results` of 0. `all_experiments` stands for the ids of all active
+    experiments.
+    """
+
     experiment_ids: list[str] = []
     filter: str = ""
     run_view_type: ViewType = ViewType.ACTIVE_ONLY
     max_results: Int64 = limits.DEFAULT_RUNS_PER_PAGE
     order_by: list[str] = []
     page_token: str = ""
+    fields: list[str] = []
+    count: bool = False
+    all_experiments: bool = False
 
 
 class SearchRunsResponse(Message, frozen=True, kw_only=True):
+    """`total_count` is told to those who ask for it."""
+
     runs: list[RunMessage] = []
     next_page_token: str = ""
+    total_count: Int64 | None = None
 
 
 _write = Permission.RUN_WRITE

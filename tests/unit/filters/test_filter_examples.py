@@ -7,7 +7,17 @@ import pytest
 from mlkeep.core.entities import Run
 from mlkeep.core.errors import InvalidInput
 from mlkeep.core.filters import RUNS, parse, parse_order_by
-from mlkeep.testing.filter_examples import FOUND, FOUND_BY_OUR_EXTENSION, REFUSED, SORTED
+from mlkeep.testing.conformance.worked_examples import (
+    EXPERIMENTS_FOUND,
+    EXPERIMENTS_REFUSED,
+    LOGGED_MODELS_FOUND,
+    LOGGED_MODELS_REFUSED,
+    MODELS_FOUND,
+    MODELS_REFUSED,
+    VERSIONS_FOUND,
+    VERSIONS_REFUSED,
+)
+from mlkeep.testing.filter_examples import FOUND, FOUND_BY_OUR_EXTENSION, PAGES, REFUSED, REFUSED_ORDERS, SORTED
 from mlkeep.testing.filter_oracle import matches, ordered
 
 
@@ -40,3 +50,25 @@ def test_dataset_clauses_are_satisfied_by_any_dataset_each_by_itself(six_runs: l
 @pytest.mark.parametrize(("example", "order_by", "names"), SORTED)
 def test_runs_are_sorted(six_runs: list[Run], example: str, order_by: list[str], names: str) -> None:
     assert [run.info.run_name for run in ordered(six_runs, parse_order_by(order_by, RUNS))] == names.split()
+
+
+def test_every_numbered_example_is_tested() -> None:
+    runs = FOUND + FOUND_BY_OUR_EXTENSION + REFUSED + SORTED + REFUSED_ORDERS + PAGES
+    others = (
+        EXPERIMENTS_FOUND
+        + EXPERIMENTS_REFUSED
+        + MODELS_FOUND
+        + MODELS_REFUSED
+        + VERSIONS_FOUND
+        + VERSIONS_REFUSED
+        + LOGGED_MODELS_FOUND
+        + LOGGED_MODELS_REFUSED
+    )
+    numbers = [{int(row[0]) for row in rows if row[0].isdigit()} for rows in (runs, others)]
+    assert numbers == [set(range(1, 65)), set(range(65, 82))]
+
+
+@pytest.mark.parametrize(("example", "order_by"), REFUSED_ORDERS)
+def test_an_order_that_makes_no_sense_is_refused(example: str, order_by: list[str]) -> None:
+    with pytest.raises(InvalidInput, match=r"order_by|attribute key"):
+        parse_order_by(order_by, RUNS)

@@ -10,7 +10,7 @@ import pytest
 
 from mlkeep.core import errors
 from mlkeep.core.errors import InvalidInput, MlkeepException
-from mlkeep.wire.errors import TABLE, body_of, from_answer, status_of
+from mlkeep.wire.errors import MAX_MESSAGE_LENGTH, TABLE, body_of, from_answer, status_of
 
 KINDS = [
     kind
@@ -83,6 +83,17 @@ def test_errors_can_be_pickled() -> None:
     error = InvalidInput("x", "ODD", detail=1)
     back = pickle.loads(pickle.dumps(error))
     assert (type(back), back.message, back.error_code, back.json_kwargs) == (InvalidInput, "x", "ODD", {"detail": 1})
+
+
+def test_a_message_that_repeats_too_much_is_cut_in_the_middle() -> None:
+    long = f"Invalid value '{'x' * 10_000_000}' for 'key': too long."
+    told = json.loads(body_of(InvalidInput(long)))["message"]
+    assert len(told) < MAX_MESSAGE_LENGTH + 100
+    assert told.startswith("Invalid value 'xxx")
+    assert told.endswith("xxx' for 'key': too long.")
+    assert f"x [... {len(long) - MAX_MESSAGE_LENGTH} characters left out ...] x" in told
+    whole = "x" * MAX_MESSAGE_LENGTH
+    assert json.loads(body_of(InvalidInput(whole)))["message"] == whole
 
 
 def test_an_error_knows_its_status_and_tells_itself_as_json() -> None:

@@ -18,6 +18,7 @@ from mlkeep.core.entities import (
     RunTag,
     ViewType,
 )
+from mlkeep.core.errors import NotOffered
 from mlkeep.core.names import invalid
 from mlkeep.core.pages import PagedList
 from mlkeep.sdk.client.base import ClientBase
@@ -198,9 +199,24 @@ class RunClient(ClientBase):
         max_results: int = limits.DEFAULT_RUNS_PER_PAGE,
         order_by: Sequence[str] | None = None,
         page_token: str | None = None,
+        *,
+        fields: Sequence[str] = (),
+        count: bool = False,
+        all_experiments: bool = False,
     ) -> PagedList[Run]:
-        """One page of runs, latest start first unless `order_by` says otherwise."""
+        """One page of runs, latest start first unless `order_by` says otherwise.
+
+        `fields` names what is wanted of the runs, such as "info", "params" or "metrics.loss"; the rest is empty then,
+        apart from the id. With `count` the page's `total` is the number of all runs that match, and `max_results` may
+        be 0. With `all_experiments`, and no ids, the runs of all active experiments are searched. These three are
+        mlkeep's: an MLflow server tells whole runs, and no `total`.
+
+        Raises:
+            NotOffered: the server cannot search all experiments in one request.
+        """
         ids = [experiment_ids] if isinstance(experiment_ids, (str, int)) else experiment_ids
+        # A server that does not know `all_experiments` finds nothing; that it does not count either gives it away.
+        is_probing = all_experiments and not page_token
         answer = self._tracking.call(
             wire.SearchRuns(
                 experiment_ids=[str(experiment_id) for experiment_id in ids],
@@ -209,9 +225,15 @@ class RunClient(ClientBase):
                 max_results=max_results,
                 order_by=list(order_by or []),
                 page_token=page_token or "",
+                fields=list(fields),
+                count=count or is_probing,
+                all_experiments=all_experiments,
             )
         )
-        return PagedList([run.entity() for run in answer.runs], answer.next_page_token or None)
+        if is_probing and answer.total_count is None:
+            raise NotOffered(f"The server at {self.tracking_uri} cannot search all experiments at once: name them.")
+        total = answer.total_count if count else None
+        return PagedList([run.entity() for run in answer.runs], answer.next_page_token or None, total)
 
 
 def as_number(value: Any, key: str) -> float:

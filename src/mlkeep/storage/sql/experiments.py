@@ -142,7 +142,7 @@ class SqlExperiments:
             in_view(experiments.c.lifecycle, view),
             search,
         )
-        return Page(self._entities(found.rows), found.token)
+        return Page(self._entities(found.rows), found.token, found.total)
 
     def _refuse_taken(self, name: str) -> None:
         taken = self.find_by_name(name)

@@ -110,7 +110,7 @@ class SqlLoggedModels:
             conditions,
             search,
         )
-        return Page(self._entities(found.rows), found.token)
+        return Page(self._entities(found.rows), found.token, found.total)
 
     def _row(self, model_id: str) -> AnyRow:
         row = self._session.execute(select(logged_models).where(logged_models.c.model_id == model_id)).one_or_none()

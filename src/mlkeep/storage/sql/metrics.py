@@ -17,6 +17,7 @@ from mlkeep.core.errors import InvalidInput
 from mlkeep.storage.contract import Page
 from mlkeep.storage.sql.dialect import Prepared, insert
 from mlkeep.storage.sql.schema import keys, latest_metrics, logged_models, metric_tail, runs
+from mlkeep.storage.sql.search import among
 from mlkeep.storage.sql.session import Session, chunks
 from mlkeep.storage.sql.tokens import place_of, refused, token_of
 
@@ -145,15 +146,18 @@ class SqlMetrics:
             .distinct()
         )
 
-    def latest(self, runs: Iterable[int]) -> dict[int, list[Metric]]:
-        """The latest points of runs, by run."""
+    def latest(self, runs: Iterable[int], numbers: Sequence[int] | None = None) -> dict[int, list[Metric]]:
+        """The latest points of runs, by run; only of the keys with these `numbers`, if given."""
         found: dict[int, list[Metric]] = {run: [] for run in runs}
         columns = latest_metrics.c
+        if numbers is not None and not numbers:
+            return found
+        wanted = [] if numbers is None else [among(columns.key_id, numbers)]
         for part in chunks(list(found)):
             for run, name, step, timestamp_ms, value in self._session.execute(
                 select(columns.run_id, keys.c.name, columns.step, columns.timestamp_ms, columns.value)
                 .join_from(latest_metrics, keys, keys.c.id == columns.key_id)
-                .where(columns.run_id.in_(part))
+                .where(columns.run_id.in_(part), *wanted)
                 .order_by(columns.run_id, columns.key_id)
             ):
                 found[run].append(Metric(name, read_value(value), timestamp_ms, step))

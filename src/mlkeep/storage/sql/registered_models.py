@@ -109,7 +109,7 @@ class SqlRegisteredModels:
 
     def search(self, search: Search) -> Page:
         found = page_of(self._session.connection, _SEARCHABLE, list(registered_models.c), registered_models, [], search)
-        return Page(self._entities(found.rows), found.token)
+        return Page(self._entities(found.rows), found.token, found.total)
 
     def _row(self, name: str) -> AnyRow:
         row = self._session.execute(select(registered_models).where(registered_models.c.name == name)).one_or_none()

@@ -14,6 +14,7 @@ from mlkeep.core.entities import (
     Run,
     RunData,
     RunInfo,
+    RunInputs,
     RunOutputs,
     RunStatus,
     ViewType,
@@ -21,6 +22,7 @@ from mlkeep.core.entities import (
 from mlkeep.core.errors import AlreadyExists, InvalidInput, NotFound
 from mlkeep.core.filters.ast import Comparison, Entity
 from mlkeep.core.ids import experiment_key
+from mlkeep.core.projection import WHOLE_RUN, Keys, RunFields
 from mlkeep.storage.contract import FoundRun, NewRun, Page, Search
 from mlkeep.storage.sql.dialect import Prepared, insert
 from mlkeep.storage.sql.experiments import LIFECYCLE_NUMBERS, LIFECYCLES, in_view
@@ -29,6 +31,7 @@ from mlkeep.storage.sql.metrics import SqlMetrics
 from mlkeep.storage.sql.schema import (
     ACTIVE,
     datasets,
+    experiments,
     keys,
     latest_metrics,
     params,
@@ -122,11 +125,12 @@ class SqlRuns:
                 .on_conflict_do_nothing()
             )
 
-    def search(self, search: Search, experiment_ids: Sequence[str], view: ViewType) -> Page:
-        experiments = sorted({experiment_key(experiment_id) for experiment_id in experiment_ids})
-        conditions = [among(runs.c.experiment_id, experiments), *in_view(runs.c.lifecycle, view)]
+    def search(
+        self, search: Search, experiment_ids: Sequence[str] | None, view: ViewType, fields: RunFields = WHOLE_RUN
+    ) -> Page:
+        conditions = [_of_experiments(experiment_ids), *in_view(runs.c.lifecycle, view)]
         found = page_of(self._session.connection, _searchable(self._session), list(runs.c), runs, conditions, search)
-        return Page(self._hydrated(found.rows), found.token)
+        return Page(self._hydrated(found.rows, fields), found.token, found.total)
 
     def _find(self, run_id: str) -> tuple[int, int]:
         row = self._session.first(_FIND, {"run_id": run_id})
@@ -140,13 +144,16 @@ class SqlRuns:
             raise NotFound(f"Run with id={run_id} not found.")
         return row
 
-    def _hydrated(self, rows: Sequence[AnyRow]) -> list[FoundRun]:
-        """Whole runs, by one query a child table."""
+    def _hydrated(self, rows: Sequence[AnyRow], fields: RunFields = WHOLE_RUN) -> list[FoundRun]:
+        """Runs with what is asked for, by one query a child table."""
         found = [row.id for row in rows]
-        latest = SqlMetrics(self._session).latest(found)
-        texts = {table: self._texts(table, found) for table in (params, run_tags)}
-        inputs = SqlInputs(self._session).of_runs(found)
-        outputs = self._outputs(found)
+        latest = SqlMetrics(self._session).latest(found, self._numbers(fields.metrics))
+        texts = {
+            table: self._texts(table, found, self._numbers(wanted))
+            for table, wanted in ((params, fields.params), (run_tags, fields.tags))
+        }
+        inputs = SqlInputs(self._session).of_runs(found) if fields.inputs else {}
+        outputs = self._outputs(found) if fields.outputs else {}
         return [
             FoundRun(
                 Run(
@@ -156,21 +163,31 @@ class SqlRuns:
                         texts[params][row.id],
                         texts[run_tags][row.id],
                     ),
-                    inputs[row.id],
-                    RunOutputs(outputs[row.id]),
+                    inputs.get(row.id, RunInputs()),
+                    RunOutputs(outputs.get(row.id, [])),
                 ),
                 latest[row.id],
             )
             for row in rows
         ]
 
-    def _texts(self, table: Table, run_keys: Sequence[int]) -> dict[int, dict[str, str]]:
+    def _numbers(self, wanted: Keys) -> list[int] | None:
+        """The numbers of the keys that are wanted, None for all."""
+        if wanted.names is None:
+            return None
+        numbers = (self._session.key_number(name) for name in sorted(wanted.names))
+        return [number for number in numbers if number is not None]
+
+    def _texts(self, table: Table, run_keys: Sequence[int], numbers: list[int] | None) -> dict[int, dict[str, str]]:
         found: dict[int, dict[str, str]] = {run: {} for run in run_keys}
+        if numbers == []:
+            return found
+        wanted = [] if numbers is None else [among(table.c.key_id, numbers)]
         for part in chunks(run_keys):
             for run, name, value in self._session.execute(
                 select(table.c.run_id, keys.c.name, table.c.value)
                 .join_from(table, keys, keys.c.id == table.c.key_id)
-                .where(table.c.run_id.in_(part))
+                .where(table.c.run_id.in_(part), *wanted)
                 .order_by(table.c.run_id, table.c.key_id)
             ):
                 found[run][name] = value
@@ -187,6 +204,12 @@ class SqlRuns:
             ):
                 found[run].append(LoggedModelOutput(model_id, step))
         return found
+
+
+def _of_experiments(experiment_ids: Sequence[str] | None) -> sa.ColumnElement[bool]:
+    if experiment_ids is None:
+        return runs.c.experiment_id.in_(select(experiments.c.id).where(experiments.c.lifecycle == ACTIVE))
+    return among(runs.c.experiment_id, sorted({experiment_key(experiment_id) for experiment_id in experiment_ids}))
 
 
 def _info(row: AnyRow) -> RunInfo:

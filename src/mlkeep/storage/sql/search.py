@@ -18,7 +18,7 @@ from mlkeep.core.errors import InvalidInput
 from mlkeep.core.filters.ast import And, Comparison, Entity, Field, IsNull, Node, Not, Op, Or, OrderTerm
 from mlkeep.storage.contract import Search
 from mlkeep.storage.sql import dialect, schema
-from mlkeep.storage.sql.tokens import place_of, token_of
+from mlkeep.storage.sql.tokens import place_of, refused, token_of
 
 
 class Children(msgspec.Struct, frozen=True):
@@ -226,14 +226,24 @@ class Order:
                 "The page token belongs to a search with another order_by: repeat the request that gave it, or begin "
                 "again without a token."
             )
+        if not all(_comparable(sort.column, value) for sort, value in zip(self._sorts, values, strict=True)):
+            raise refused(token)
         return values
 
 
+def _comparable(column: ColumnElement[Any], value: object) -> bool:
+    """Whether `value` is of the kind that `column` holds: some databases do not compare texts with numbers."""
+    if value is None or isinstance(column.type, sa.types.NullType):
+        return True
+    return isinstance(value, str) == isinstance(column.type, sa.types.String)
+
+
 class Found(msgspec.Struct, frozen=True):
-    """Rows of one page, and the token of the next."""
+    """Rows of one page, the token of the next, and the number of all rows if it was asked for."""
 
     rows: list[Any]
     token: str | None
+    total: int | None = None
 
 
 def page_of(
@@ -245,10 +255,13 @@ def page_of(
     search: Search,
 ) -> Found:
     """Run a search. One row more than asked for is read, to know whether there is a further page."""
-    order = Order(search.order, of, source)
     tests = list(conditions)
     if search.where is not None:
         tests.append(condition(search.where, of))
+    total = _count(connection, source, tests) if search.count else None
+    if search.limit == 0:
+        return Found([], None, total)
+    order = Order(search.order, of, source)
     if search.token:
         tests.append(order.after(search.token))
     statement = (
@@ -260,5 +273,10 @@ def page_of(
     )
     rows = list(connection.execute(statement))
     if len(rows) <= search.limit:
-        return Found(rows, None)
-    return Found(rows[: search.limit], order.token(rows[search.limit - 1][len(columns) :]))
+        return Found(rows, None, total)
+    return Found(rows[: search.limit], order.token(rows[search.limit - 1][len(columns) :]), total)
+
+
+def _count(connection: sa.Connection, source: FromClause, tests: Sequence[ColumnElement[bool]]) -> int:
+    """How many rows pass: no row is read out, nothing is sorted, and nothing is joined for the sake of an order."""
+    return int(connection.execute(sa.select(sa.func.count()).select_from(source).where(*tests)).scalar_one())

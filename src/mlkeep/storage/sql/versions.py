@@ -142,7 +142,7 @@ class SqlVersions:
 
     def search(self, search: Search) -> Page:
         found = page_of(self._session.connection, _SEARCHABLE, _COLUMNS, _FROM, [], search)
-        return Page(self._entities(found.rows, with_aliases=False), found.token)
+        return Page(self._entities(found.rows, with_aliases=False), found.token, found.total)
 
     def latest_by_stage(self, models: Sequence[int]) -> dict[int, list[ModelVersion]]:
         """The highest version of each stage of each model, without aliases, by the model's key."""

@@ -24,13 +24,22 @@ from mlkeep.testing.conformance.params_and_tags import BatchPromises, ParamAndTa
 from mlkeep.testing.conformance.registered_models import RegisteredModelPromises, RegisteredModelSearchPromises
 from mlkeep.testing.conformance.runs import RunInputPromises, RunPromises
 from mlkeep.testing.conformance.search import RunSearchPromises
+from mlkeep.testing.conformance.search_extensions import (
+    AllExperimentsPromises,
+    CountPromises,
+    PagePromises,
+    RunFieldPromises,
+)
 from mlkeep.testing.conformance.sources import SourcePromises
 from mlkeep.testing.conformance.versions import VersionPromises, VersionSearchPromises
+from mlkeep.testing.conformance.worked_examples import WorkedExamplePromises
 
 __all__ = [
+    "AllExperimentsPromises",
     "ArtifactPromises",
     "BatchPromises",
     "ChartPromises",
+    "CountPromises",
     "EvaluationDatasetPromises",
     "EvaluationDatasetSearchPromises",
     "ExperimentPromises",
@@ -38,13 +47,16 @@ __all__ = [
     "LoggedModelPromises",
     "LoggedModelSearchPromises",
     "MetricPromises",
+    "PagePromises",
     "ParamAndTagPromises",
     "RegisteredModelPromises",
     "RegisteredModelSearchPromises",
+    "RunFieldPromises",
     "RunInputPromises",
     "RunPromises",
     "RunSearchPromises",
     "SourcePromises",
     "VersionPromises",
     "VersionSearchPromises",
+    "WorkedExamplePromises",
 ]

@@ -19,7 +19,9 @@ from mlkeep.testing.filter_examples import (
     EVERYTHING,
     FOUND,
     FOUND_BY_OUR_EXTENSION,
+    PAGES,
     REFUSED,
+    REFUSED_ORDERS,
     SIX_RUNS,
     SORTED,
 )
@@ -114,10 +116,21 @@ class RunSearchPromises(Suite):
         many = [six.experiment_id, *(str(1_000_000 + i) for i in range(40_000))]
         assert len(client.search_runs(many)) == len(SIX_RUNS)
 
-    @pytest.mark.parametrize("item", ["dataset.name", "foo", "metrics.loss, params.lr", "", "metrics.loss UP"])
-    def test_an_order_that_makes_no_sense_is_refused(self, six: _Six, item: str) -> None:
+    @pytest.mark.parametrize(("example", "order_by"), REFUSED_ORDERS)
+    def test_an_order_that_makes_no_sense_is_refused(self, six: _Six, example: str, order_by: list[str]) -> None:  # noqa: ARG002
         with pytest.raises(InvalidInput, match=r"order_by|attribute key"):
-            six.names(order_by=[item])
+            six.names(order_by=order_by)
+
+    @pytest.mark.parametrize(("example", "size", "pages"), PAGES)
+    def test_pages_are_full_and_the_last_one_has_no_token(
+        self, client: MlkeepClient, six: _Six, example: str, size: int, pages: list[str]
+    ) -> None:
+        token = None
+        for names in pages:
+            page = client.search_runs([six.experiment_id], max_results=size, page_token=token)
+            assert " ".join(run.info.run_name for run in page) == names, example
+            assert (page.token is None) == (names == pages[-1])
+            token = page.token
 
     @pytest.mark.parametrize(
         "order_by",
@@ -154,7 +167,20 @@ class RunSearchPromises(Suite):
 
     @pytest.mark.parametrize(
         "rest",
-        [[], [{}, "x"], [[1], "x"], [2**70, "x"], [True, "x"], [math.nan, "x"], [1, "\ud800"], [1], [1, "x", "y"]],
+        [
+            [],
+            [{}, "x"],
+            [[1], "x"],
+            [2**70, "x"],
+            [True, "x"],
+            [math.nan, "x"],
+            [1, "\ud800"],
+            [1],
+            [1, "x", "y"],
+            ["1", "x"],
+            [1, 2],
+            [1, "\0"],
+        ],
     )
     def test_a_forged_token_is_refused(self, client: MlkeepClient, six: _Six, rest: list[object]) -> None:
         token = client.search_runs([six.experiment_id], max_results=1).token or ""

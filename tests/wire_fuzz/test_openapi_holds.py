@@ -1,0 +1,146 @@
+"""The server keeps to its own OpenAPI document, whatever Schemathesis makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.schemas import BaseSchema
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from mlkeep.testing.filter_examples import FOUND, FOUND_BY_OUR_EXTENSION, SORTED
+from mlkeep.version import __version__
+from mlkeep.wire.message import Request
+from mlkeep.wire.openapi import document
+from tests.wire_fuzz.conftest import Server
+
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+
+LOGGED_MODEL = "logged-model"
+"""Stands for its id, which the server chooses."""
+
+KNOWN: dict[str, list[Any]] = {
+    "experiment_id": [Server.experiment_id, Server.deleted_experiment_id],
+    "experiment_ids": [[Server.experiment_id], ["0", Server.experiment_id]],
+    "experiment_name": ["fuzzed"],
+    "run_id": [Server.run_id],
+    "run_uuid": [Server.run_id],
+    "model_id": [LOGGED_MODEL],
+    "name": [Server.model, "another name"],
+    "version": ["1"],
+    "alias": [Server.alias],
+    "key": ["a", "team", "loss"],
+    "metric_key": ["loss"],
+    "stage": ["Staging", "Production", "Archived"],
+    "filter": ["", "tags.a = '1'", *(text for _, text, _ in FOUND + FOUND_BY_OUR_EXTENSION if text)],
+    "order_by": [[], *(order_by for _, order_by, _ in SORTED)],
+    "fields": [["metrics.loss", "info"], ["params", "tags.team"]],
+    "max_results": [1, 100],
+    "path": [f"{Server.experiment_id}/{Server.run_id}/artifacts/notes/a.txt", "1"],
+    "artifact_location": ["s3://bucket/folder"],
+    "source": ["s3://bucket/model"],
+    "model_json": ['{"artifact_path": "m", "flavors": {}, "utc_time_created": "", "run_id": ""}'],
+    "page_token": [""],
+    "field_name": ["name", "metrics.loss"],
+}
+"""Values that lead somewhere, by the name of the field: made-up ones are refused before much has happened."""
+
+
+def sharpened(schema: Any, name: str = "", *, known: bool) -> Any:
+    """The document without anything it does not name, in requests and in answers; fields that are `known` are so."""
+    if isinstance(schema, list):
+        return [sharpened(item, known=known) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if known and name in KNOWN and "type" in schema:
+        return {"enum": KNOWN[name]}
+    found = {key: sharpened(value, known=known) for key, value in schema.items() if key != "properties"}
+    if "properties" in schema:
+        found["properties"] = {key: sharpened(value, key, known=known) for key, value in schema["properties"].items()}
+        found["additionalProperties"] = False
+    if {"name", "in", "schema"} <= set(schema):
+        found["schema"] = sharpened(schema["schema"], schema["name"], known=known)
+    return found
+
+
+def operations(*, known: bool) -> BaseSchema:
+    """The operations of the document, to be tried with fields that are known, or with whatever comes to mind."""
+    whole = document(__version__)
+    schemas = whole["components"].pop("schemas")
+    sharp = sharpened(whole, known=known)
+    sharp["components"]["schemas"] = {
+        name: sharpened(schema, known=known and name in REQUESTS) for name, schema in schemas.items()
+    }
+    tried = schemathesis.openapi.from_dict(sharp).exclude(path_regex="^/ajax-api/")
+    if known:
+        tried.config.generation.update(modes=[schemathesis.GenerationMode.POSITIVE])
+    return tried
+
+
+def kinds(base: type[Request]) -> Iterator[str]:
+    """The names of all kinds of requests."""
+    for kind in base.__subclasses__():
+        yield kind.__name__
+        yield from kinds(kind)
+
+
+REQUESTS = frozenset(kinds(Request))
+MEANT, WILD = operations(known=True), operations(known=False)
+STATUSES: dict[str, list[int]] = {}
+
+
+@pytest.fixture
+def whole(server: Server) -> Server:
+    """The server with everything in place."""
+    server.mend()
+    return server
+
+
+def tried(examples: int) -> settings:
+    """The same requests in every run."""
+    return settings(
+        max_examples=examples,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+def with_model(value: Any, model_id: str) -> Any:
+    """A request with the id of the logged model in the place of what stands for it."""
+    if isinstance(value, dict):
+        return {name: with_model(item, model_id) for name, item in value.items()}
+    if isinstance(value, list):
+        return [with_model(item, model_id) for item in value]
+    return model_id if value == LOGGED_MODEL else value
+
+
+@MEANT.parametrize()
+@tried(10)
+def test_requests_that_make_sense_are_answered_as_documented(whole: Server, case: schemathesis.Case[Any]) -> None:
+    case.path_parameters = with_model(case.path_parameters, whole.model_id)
+    case.body = with_model(case.body, whole.model_id)
+    answer = case.call_and_validate(base_url=whole.process.url, checks=CHECKS)
+    STATUSES.setdefault(case.operation.label, []).append(answer.status_code)
+
+
+@WILD.parametrize()
+@tried(8)
+def test_any_request_is_answered_as_documented(whole: Server, case: schemathesis.Case[Any]) -> None:
+    case.call_and_validate(base_url=whole.process.url, checks=CHECKS)
+
+
+def test_every_operation_was_answered_with_success() -> None:
+    if len(STATUSES) < len([*MEANT.get_all_operations()]):
+        pytest.skip("only some operations were tried")
+    assert [label for label, statuses in STATUSES.items() if 200 not in statuses] == []
