@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PROJECT := pyproject.toml packages/mlflow-shim/pyproject.toml
 
-.PHONY: help demo test check format bench lock clean
+.PHONY: help demo test test-frameworks check format bench lock clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    track, register, serve and predict, on this machine (Ctrl-C ends it)"
-	@echo "make test    run all tests"
+	@echo "make test    run all tests but those of the next target"
+	@echo "make test-frameworks  run Optuna, Lightning, transformers, scikit-learn, XGBoost and LightGBM (2 GB, once)"
 	@echo "make check   linters, types and the direction of imports"
 	@echo "make format  let ruff rewrite the code"
 	@echo "make bench   measure mlkeep beside MLflow"
@@ -22,6 +23,10 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.test
 	@$(BIN)/python -m pytest
+
+test-frameworks: $(VENV)/.test
+	@$(BIN)/python -m bench.environments frameworks
+	@$(BIN)/python -m pytest -m frameworks tests/frameworks
 
 check: $(VENV)/.dev
 	@$(BIN)/ruff check .

@@ -1,4 +1,7 @@
-"""Virtualenvs with the official MLflow, one for each major version: made once, then shared by tests and benchmarks."""
+"""Virtualenvs with the official MLflow, as requirements/interop-*.txt pin them: made once, shared by tests and benchmarks.
+
+`python -m bench.environments NAME...` makes them ahead, so that one sees what takes the time.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,17 +42,24 @@ class Library:
 
 
 def newest(major: int) -> Library:
-    """The newest MLflow of a major version, as `requirements/interop-mlflow<major>.txt` pins it.
+    """The newest MLflow of a major version, as `requirements/interop-mlflow<major>.txt` pins it."""
+    return environment(f"mlflow{major}")
+
+
+def environment(name: str) -> Library:
+    """The MLflow in the virtualenv that `requirements/interop-<name>.txt` and `interop-<name>-*.txt` beside it describe.
 
     The first call installs it below `.cache/interop`, which takes some minutes; processes that ask meanwhile wait.
     """
-    lock_file = ROOT / "requirements" / f"interop-mlflow{major}.txt"
-    digest = hashlib.sha256(lock_file.read_bytes()).hexdigest()[:12]
+    lock_file = ROOT / "requirements" / f"interop-{name}.txt"
+    unhashed = sorted(lock_file.parent.glob(f"interop-{name}-*.txt"))
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in (lock_file, *unhashed))).hexdigest()[:12]
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    folder = ROOT / ".cache" / "interop" / f"mlflow{major}-py{python}-{digest}"
+    folder = ROOT / ".cache" / "interop" / f"{name}-py{python}-{digest}"
     with _only_one(folder.with_name(f"{folder.name}.lock")):
         if not (folder / _MARKER).exists():
-            _install(folder, lock_file)
+            _tell(f"Installing the environment '{name}' into {folder.relative_to(ROOT)} (once, some minutes) ...")
+            _install(folder, lock_file, unhashed)
     return Library(folder / "bin" / "python", (folder / _MARKER).read_text())
 
 
@@ -72,8 +82,10 @@ def output_of(
     return done.stdout
 
 
-def _install(folder: Path, lock_file: Path) -> None:
+def _install(folder: Path, lock_file: Path, unhashed: Iterable[Path]) -> None:
     """Fill a folder beside, then rename it: what is there under the final name is whole.
+
+    What has no hashes comes last: it finds all that it needs installed from the hashed file.
 
     A virtualenv still runs after a rename as long as one calls its `bin/python`, not the scripts beside it.
     """
@@ -83,8 +95,12 @@ def _install(folder: Path, lock_file: Path) -> None:
     python = str(building / "bin" / "python")
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     output_of([sys.executable, "-m", "venv", str(building)], env=env)
-    install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r"]
-    output_of([python, *install, str(lock_file)], env=env, limit_s=_INSTALL_LIMIT_S)
+    install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    # The file names all there is to install; a package that comes later would not be found in it.
+    hashed = ["--require-hashes", "--no-deps", "--requirement", str(lock_file)]
+    output_of([*install, *hashed], env=env, limit_s=_INSTALL_LIMIT_S)
+    for file in unhashed:
+        output_of([*install, "--requirement", str(file)], env=env, limit_s=_INSTALL_LIMIT_S)
     version = "import importlib.metadata as m; print(m.version('mlflow'), end='')"
     (building / _MARKER).write_text(output_of([python, "-c", version], env=env))
     building.rename(folder)
@@ -97,3 +113,12 @@ def _only_one(lock: Path) -> Iterator[None]:
     with lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def _tell(progress: str) -> None:
+    print(progress, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    for each in sys.argv[1:]:
+        environment(each)
