@@ -13,6 +13,7 @@ from bench.processes import MlkeepServer
 from mlkeep import MlkeepClient
 from mlkeep.core.errors import NotFound
 from mlkeep.sdk.doors import door_to
+from mlkeep.wire.evaluation_datasets import CreateDataset, DatasetResponse
 from mlkeep.wire.runs import CreateRun
 
 API = "/api/2.0/mlflow"
@@ -50,7 +51,7 @@ class Server:
         assert self._client.create_experiment("fuzzed", tags={"a": "1"}) == self.experiment_id
         assert self._client.create_experiment("deleted") == self.deleted_experiment_id
         self._log_to_a_run()
-        self.model_id = ""
+        self.model_id = self.dataset_id = ""
         self.mend()
 
     def _log_to_a_run(self) -> None:
@@ -79,6 +80,9 @@ class Server:
         client.create_model_version(self.model, "s3://b/m", self.run_id, tags={"a": "1"})
         client.set_registered_model_alias(self.model, self.alias, 1)
         self.model_id = client.create_logged_model(self.experiment_id, "logged", tags={"a": "1"}).model_id
+        made = door_to(self.process.url).call(CreateDataset(name="fuzzed", tags='{"a": "1"}'))
+        assert isinstance(made, DatasetResponse)
+        self.dataset_id = made.dataset.dataset_id
 
     def ask(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None

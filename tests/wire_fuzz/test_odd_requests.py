@@ -10,6 +10,7 @@ import json
 import re
 import socket
 import sqlite3
+import types
 import typing
 import zlib
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ import pytest
 
 from mlkeep.core import limits
 from mlkeep.wire.endpoint import Endpoint
+from mlkeep.wire.evaluation_datasets import GetDataset
 from mlkeep.wire.experiments import CreateExperiment
 from mlkeep.wire.field_limits import LIMITS
 from mlkeep.wire.message import Request
@@ -59,7 +61,11 @@ NO_OBJECT: dict[str, bytes] = {
     "objects in objects twice encoded": json.dumps('{"a": ' * DEEP + "1" + "}" * DEEP).encode(),
 }
 
+NAME_OR_NUMBER = "name or number"
+"""The kind of a field that also takes names nobody knows."""
+
 WRONG: dict[Any, list[str]] = {
+    NAME_OR_NUMBER: ["99", "-1", "1.5", "[]", "{}", "true", str(2**63)],
     str: ["1", "1.5", "true", "[]", "{}", '["a"]', '{"a": "b"}', "1e400", '"\\ud800"', '"\\udc00\\ud800"'],
     int: [
         *('"x"', '""', "1.5", "true", "[]", "{}", "[1]", "NaN", "Infinity", "-Infinity", "1e400", "-1e400"),
@@ -74,6 +80,7 @@ WRONG: dict[Any, list[str]] = {
 """JSON that no field of the kind takes."""
 
 UNUSUAL: dict[Any, list[str]] = {
+    NAME_OR_NUMBER: ["null", '"NOBODY KNOWS"', '"1"', '""'],
     str: ['""', "null", '"a\\u0000b"', '"\\u0000"', '"' + "\U0010ffff" * 5 + '"', '"\\ud83d\\ude00"', '"../.."', '" "'],
     int: ["null", '"7"', '"1e+05"', "7.0", str(limits.MAX_INT64), str(limits.MIN_INT64), "-1", "0"],
     float: [
@@ -98,8 +105,10 @@ UNUSUAL: dict[Any, list[str]] = {
 
 def kind_of(hint: Any) -> Any:
     """Which of the kinds above a field is of."""
-    if typing.get_origin(hint) is not None and type(None) in typing.get_args(hint):
-        hint = next(part for part in typing.get_args(hint) if part is not type(None))
+    if typing.get_origin(hint) in {typing.Union, types.UnionType}:
+        hint, *others = [part for part in typing.get_args(hint) if part is not type(None)]
+        if others:
+            return NAME_OR_NUMBER
     origin = typing.get_origin(hint) or hint
     return next(kind for kind in (bool, IntEnum, int, float, str, list, Request) if issubclass(origin, kind))
 
@@ -113,7 +122,7 @@ def body_fields(row: Endpoint) -> dict[str, Any]:
 
 def plain_body(server: Server, row: Endpoint) -> dict[str, Any]:
     """A body with nothing odd about it."""
-    known = {
+    known: dict[str, Any] = {
         "experiment_id": server.experiment_id,
         "run_id": server.run_id,
         "model_id": server.model_id,
@@ -128,13 +137,17 @@ def plain_body(server: Server, row: Endpoint) -> dict[str, Any]:
         "new_name": "another name",
         "max_results": 10,
         "model_json": "{}",
+        "models": [],
+        "status": "LOGGED_MODEL_READY",
+        "tags": '{"a": "1"}',
+        "records": '[{"inputs": {"q": "1"}}]',
     }
     needed = {*row.request.required, "max_results", "experiment_id"} - set(row.path_fields)
     return {name: known.get(name, "1") for name in body_fields(row) if name in needed}
 
 
 def path_of(server: Server, row: Endpoint) -> str:
-    known = {"model_id": server.model_id, "key": "a"}
+    known = {"model_id": server.model_id, "dataset_id": server.dataset_id, "key": "a"}
     return re.sub(r"\{(\w+)\}", lambda name: known.get(name[1], "1"), row.paths[0])
 
 
@@ -440,8 +453,9 @@ def test_a_token_nobody_gave_is_refused(server: Server, row: Endpoint) -> None:
             answer = server.ask("GET", f"{path_of(server, row)}?{pairs}&page_token={encoded}")
         statuses.add(answer.status)
         assert answer.status == 200 or "token" in answer.error["message"], (made_up, answer)
-    # Listings of artifacts come whole: there is no page to go on to.
-    assert statuses == ({200} if "artifacts" in row.path else {400})
+    # Listings of artifacts and single datasets come whole: there is no page to go on to.
+    comes_whole = "artifacts" in row.path or row.request is GetDataset
+    assert statuses == ({200} if comes_whole else {400})
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "HEAD", "TRACE", "PROPFIND"])

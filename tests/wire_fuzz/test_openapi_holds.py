@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -24,8 +24,8 @@ from tests.wire_fuzz.conftest import Server
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
-LOGGED_MODEL = "logged-model"
-"""Stands for its id, which the server chooses."""
+LOGGED_MODEL, EVALUATION_DATASET = "logged-model", "evaluation-dataset"
+"""Stand for their ids, which the server chooses."""
 
 KNOWN: dict[str, list[Any]] = {
     "experiment_id": [Server.experiment_id, Server.deleted_experiment_id],
@@ -34,6 +34,9 @@ KNOWN: dict[str, list[Any]] = {
     "run_id": [Server.run_id],
     "run_uuid": [Server.run_id],
     "model_id": [LOGGED_MODEL],
+    "dataset_id": [EVALUATION_DATASET],
+    "records": ['[{"inputs": {"q": "1"}}]'],
+    "tags": ['{"a": "1"}'],
     "name": [Server.model, "another name"],
     "version": ["1"],
     "alias": [Server.alias],
@@ -54,13 +57,16 @@ KNOWN: dict[str, list[Any]] = {
 """Values that lead somewhere, by the name of the field: made-up ones are refused before much has happened."""
 
 
+_JSON_TYPES = {str: "string", int: "integer", list: "array"}
+
+
 def sharpened(schema: Any, name: str = "", *, known: bool) -> Any:
     """The document without anything it does not name, in requests and in answers; fields that are `known` are so."""
     if isinstance(schema, list):
         return [sharpened(item, known=known) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    if known and name in KNOWN and "type" in schema:
+    if known and name in KNOWN and _JSON_TYPES[type(KNOWN[name][0])] == schema.get("type"):
         return {"enum": KNOWN[name]}
     found = {key: sharpened(value, known=known) for key, value in schema.items() if key != "properties"}
     if "properties" in schema:
@@ -116,20 +122,22 @@ def tried(examples: int) -> settings:
     )
 
 
-def with_model(value: Any, model_id: str) -> Any:
-    """A request with the id of the logged model in the place of what stands for it."""
+def with_ids(value: Any, ids: Mapping[str, str]) -> Any:
+    """A request with ids in the place of what stands for them."""
     if isinstance(value, dict):
-        return {name: with_model(item, model_id) for name, item in value.items()}
+        return {name: with_ids(item, ids) for name, item in value.items()}
     if isinstance(value, list):
-        return [with_model(item, model_id) for item in value]
-    return model_id if value == LOGGED_MODEL else value
+        return [with_ids(item, ids) for item in value]
+    return ids.get(value, value) if isinstance(value, str) else value
 
 
 @MEANT.parametrize()
 @tried(10)
 def test_requests_that_make_sense_are_answered_as_documented(whole: Server, case: schemathesis.Case[Any]) -> None:
-    case.path_parameters = with_model(case.path_parameters, whole.model_id)
-    case.body = with_model(case.body, whole.model_id)
+    ids = {LOGGED_MODEL: whole.model_id, EVALUATION_DATASET: whole.dataset_id}
+    case.path_parameters = with_ids(case.path_parameters, ids)
+    case.query = with_ids(case.query, ids)
+    case.body = with_ids(case.body, ids)
     answer = case.call_and_validate(base_url=whole.process.url, checks=CHECKS)
     STATUSES.setdefault(case.operation.label, []).append(answer.status_code)
 

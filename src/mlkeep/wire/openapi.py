@@ -136,9 +136,10 @@ def _plain(schema: Json, *, is_request: bool) -> Json:
     options = [option for option in given.pop("anyOf", []) if option != {"type": "null"}]
     if {"type": "number"} in options and {"type": "string"} in options:
         return {"anyOf": [{"type": "number"}, _SPELLED_NUMBERS], **given}
+    if len(options) > 1:
+        return {"anyOf": options, **given}
     if options:
-        (only,) = options
-        given = {**only, **given}
+        given = {**options[0], **given}
     if given.get("type") == "number" and is_request:
         return {"anyOf": [{"type": "number"}, _SPELLED_NUMBERS], **{k: v for k, v in given.items() if k != "type"}}
     if given.get("type") == "integer":

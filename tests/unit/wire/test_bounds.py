@@ -50,8 +50,9 @@ def test_a_text_as_long_as_it_may_be_is_taken() -> None:
 def kind_at(kind: Any, path: str) -> Any:
     """What kind of field there is at a path."""
     for name in path.split("."):
-        hint = typing.get_type_hints(kind)[name]
-        kind = next((part for part in typing.get_args(hint) if part is not type(None)), hint)
+        kind = typing.get_type_hints(kind)[name]
+        while parts := [part for part in typing.get_args(kind) if part is not type(None)]:
+            kind = parts[0]
     return kind
 
 

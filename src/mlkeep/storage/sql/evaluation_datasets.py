@@ -143,7 +143,7 @@ class SqlEvaluationDatasets:
         if token:
             statement = statement.where(columns.id > _position(token))
         rows = self._session.execute(statement.order_by(columns.id).limit(limit + 1)).fetchall()
-        further = token_of([rows[limit - 1].id]) if len(rows) > limit else None
+        further = token_of(["record", rows[limit - 1].id]) if len(rows) > limit else None
         return Page([_record(row, dataset_id) for row in rows[:limit]], further)
 
     def count_records(self, dataset_id: str) -> int:
@@ -252,7 +252,8 @@ def _record(row: AnyRow, dataset_id: str) -> EvaluationRecord:
 
 
 def _position(token: str) -> int:
-    place = place_of(token)
-    if len(place) != 1 or not isinstance(place[0], int):
-        raise refused(token)
-    return place[0]
+    match place_of(token):
+        case ["record", int(key)]:
+            return key
+        case _:
+            raise refused(token)
