@@ -13,6 +13,7 @@ RunId = NewType("RunId", str)
 LoggedModelId = NewType("LoggedModelId", str)
 
 DEFAULT_EXPERIMENT_ID = ExperimentId("0")
+DEFAULT_EXPERIMENT_NAME = "Default"
 DEFAULT_WORKSPACE = "default"
 
 _RUN_ID = re.compile(r"[a-zA-Z0-9][\w-]{0,255}", re.ASCII)

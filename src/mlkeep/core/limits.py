@@ -13,6 +13,8 @@ MAX_EXPERIMENT_NAME_LENGTH = 500
 MAX_MODEL_NAME_LENGTH = 256
 MAX_ALIAS_LENGTH = 255
 MAX_ARTIFACT_LOCATION_LENGTH = 2_048
+MAX_ID_LENGTH = 256
+"""Characters of the id of a run or logged model; ids are in indexes, where databases take only so much."""
 
 MAX_METRICS_PER_BATCH = 1_000
 MAX_PARAMS_PER_BATCH = 100

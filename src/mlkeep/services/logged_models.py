@@ -6,7 +6,7 @@ from mlkeep.core import limits
 from mlkeep.core.errors import InvalidInput, NotFound
 from mlkeep.core.filters import LOGGED_MODELS, complete_order, logged_model_order, parse
 from mlkeep.core.ids import new_logged_model_id
-from mlkeep.core.names import check_key, check_logged_model_name, made_up_name
+from mlkeep.core.names import check_key, check_length, check_logged_model_name, made_up_name
 from mlkeep.services.call import Call
 from mlkeep.services.locations import below
 from mlkeep.services.paging import checked_limit
@@ -33,7 +33,7 @@ def create(call: Call, request: wire.CreateLoggedModel) -> wire.LoggedModelRespo
             source_run_id=request.source_run_id,
             artifact_uri=below(experiment.artifact_location, "models", model_id, "artifacts"),
             params=_params(request.params),
-            tags={tag.key: tag.value for tag in request.tags},
+            tags={check_length(tag.key, "tags.key", limits.MAX_KEY_LENGTH): tag.value for tag in request.tags},
             now_ms=call.now_ms,
         )
     )

@@ -26,7 +26,7 @@ def create(call: Call, request: wire.CreateRun) -> wire.RunResponse:
     if not request.experiment_id:
         raise BadRequest("Missing value for required parameter 'experiment_id': a run belongs to an experiment.")
     run_id = check_run_id(request.run_id) if request.run_id else new_run_id()
-    tags = {tag.key: tag.value for tag in request.tags}
+    tags = {check_length(tag.key, "tags.key", limits.MAX_KEY_LENGTH): tag.value for tag in request.tags}
     if len(tags) < len(request.tags):
         raise BadRequest(f"Duplicate tag keys in 'tags': {_repeated(request.tags)}. Send each key once.")
     name = _run_name(request.run_name, tags)
@@ -111,14 +111,18 @@ def delete_tag(call: Call, request: wire.DeleteTag) -> Empty:
 
 def log_inputs(call: Call, request: wire.LogInputs) -> Empty:
     uses = [_dataset_input(use) for use in request.datasets]
+    models = [check_length(model.model_id, "models.model_id", limits.MAX_ID_LENGTH) for model in request.models]
     key = call.tx.runs.active_key(request.run_id)
-    call.tx.inputs.add(key, uses, [model.model_id for model in request.models])
+    call.tx.inputs.add(key, uses, models)
     return Empty()
 
 
 def log_outputs(call: Call, request: wire.LogOutputs) -> Empty:
-    key = call.tx.runs.active_key(request.run_id)
-    call.tx.runs.add_outputs(key, [LoggedModelOutput(made.model_id, made.step) for made in request.models])
+    models = [
+        LoggedModelOutput(check_length(made.model_id, "models.model_id", limits.MAX_ID_LENGTH), made.step)
+        for made in request.models
+    ]
+    call.tx.runs.add_outputs(call.tx.runs.active_key(request.run_id), models)
     return Empty()
 
 

@@ -8,7 +8,7 @@ from mlkeep.core import limits
 from mlkeep.core.entities import STAGES
 from mlkeep.core.errors import InvalidInput
 from mlkeep.core.filters import MODEL_VERSIONS
-from mlkeep.core.names import check_key, invalid
+from mlkeep.core.names import check_key, check_length, invalid
 from mlkeep.services.call import Call
 from mlkeep.services.paging import search_for
 from mlkeep.services.registered_models import checked_tag_value, checked_tags, without_prompts
@@ -24,6 +24,7 @@ REGISTERED_TAG = "mlflow.modelVersions"
 
 def create(call: Call, request: wire.CreateModelVersion) -> wire.ModelVersionResponse:
     tags = checked_tags(request.tags)
+    check_length(request.run_id, "run_id", limits.MAX_ID_LENGTH)
     call.tx.models.require(request.name)
     source = resolve(call, request.source, request.run_id, request.model_id)
     version = call.tx.versions.add(

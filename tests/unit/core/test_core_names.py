@@ -121,6 +121,7 @@ def test_limits_are_those_of_the_protocol() -> None:
         "MAX_MODEL_NAME_LENGTH": 256,
         "MAX_ALIAS_LENGTH": 255,
         "MAX_ARTIFACT_LOCATION_LENGTH": 2_048,
+        "MAX_ID_LENGTH": 256,
         "MAX_METRICS_PER_BATCH": 1_000,
         "MAX_PARAMS_PER_BATCH": 100,
         "MAX_TAGS_PER_BATCH": 100,

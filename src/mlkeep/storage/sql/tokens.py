@@ -46,6 +46,6 @@ def _is_storable(value: object) -> bool:
         case float():
             return not math.isnan(value)
         case str():
-            return not any("\ud800" <= character <= "\udfff" for character in value)
+            return not any(character == "\0" or "\ud800" <= character <= "\udfff" for character in value)
         case _:
             return value is None

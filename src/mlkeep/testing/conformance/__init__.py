@@ -23,6 +23,7 @@ from mlkeep.testing.conformance.registered_models import RegisteredModelPromises
 from mlkeep.testing.conformance.runs import RunInputPromises, RunPromises
 from mlkeep.testing.conformance.search import RunSearchPromises
 from mlkeep.testing.conformance.sources import SourcePromises
+from mlkeep.testing.conformance.texts import TextPromises
 from mlkeep.testing.conformance.versions import VersionPromises, VersionSearchPromises
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "RunPromises",
     "RunSearchPromises",
     "SourcePromises",
+    "TextPromises",
     "VersionPromises",
     "VersionSearchPromises",
 ]
