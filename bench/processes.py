@@ -26,13 +26,27 @@ class ServerProcess:
     """A running server; what it writes to standard output and error goes to the file `log`."""
 
     def __init__(
-        self, command: Sequence[str], log: Path, *, env: Mapping[str, str] | None = None, cwd: Path | None = None
+        self,
+        command: Sequence[str],
+        log: Path,
+        *,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        user: str | None = None,
     ) -> None:
-        """Start it; nothing is awaited."""
+        """Start it, as this user or another; nothing is awaited."""
         self.command = list(command)
         self.log = log
         with log.open("ab") as file:
-            self.process = subprocess.Popen(self.command, stdout=file, stderr=file, env=env, cwd=cwd)
+            self.process = subprocess.Popen(
+                self.command,
+                stdout=file,
+                stderr=file,
+                env=env,
+                cwd=cwd,
+                user=user,
+                extra_groups=[] if user else None,
+            )
 
     @property
     def output(self) -> str:

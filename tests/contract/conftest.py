@@ -2,36 +2,52 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from bench.postgres import PgBouncer, PostgresServer
 from mlkeep import MlkeepClient
 
 pytest.register_assert_rewrite("mlkeep.testing.conformance")
 
-DATABASES: dict[str, Callable[[Path], str]] = {
-    "sqlite": lambda folder: f"sqlite:///{folder / 'mlkeep.db'}",
-}
-"""How to name an empty database of each kind, given a folder that is nobody else's."""
-
+DATABASES = ("sqlite", "postgres")
 DOORS = ("in-process", "http")
+INSTALLATIONS = [*(f"{door}+{database}" for door in DOORS for database in DATABASES), "http+pgbouncer"]
+
+
+def empty_database(kind: str, request: pytest.FixtureRequest, folder: Path) -> str:
+    """The URL of an empty database of a kind; `folder` is nobody else's."""
+    match kind:
+        case "sqlite":
+            return f"sqlite:///{folder / 'mlkeep.db'}"
+        case "postgres":
+            server: PostgresServer = request.getfixturevalue("postgres")
+            return server.new_database()
+        case _:
+            bouncer: PgBouncer = request.getfixturevalue("pgbouncer")
+            return bouncer.url(bouncer.server.new_database())
 
 
 @contextmanager
-def server(backend_store_uri: str) -> Iterator[str]:
-    """The address of an `mlkeep server` on a database, in a process of its own."""
+def server(backend_store_uri: str, folder: Path) -> Iterator[str]:
+    """The address of an `mlkeep server` on a database, in a process of its own that works in `folder`."""
     main = "from mlkeep.cli.main import main; main()"
     command = [sys.executable, "-c", main, "server", "--port", "0", "--no-access-log"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MLKEEP_", "MLFLOW_"))}
     environment["PYTHONUNBUFFERED"] = "1"
     with subprocess.Popen(
-        [*command, "--backend-store-uri", backend_store_uri], stderr=subprocess.PIPE, text=True, env=environment
+        [*command, "--backend-store-uri", backend_store_uri],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        cwd=folder,
     ) as process:
         try:
             assert process.stderr is not None
@@ -42,13 +58,15 @@ def server(backend_store_uri: str) -> Iterator[str]:
             process.terminate()
 
 
-@pytest.fixture(scope="session", params=[f"{door}+{database}" for door in DOORS for database in DATABASES])
+@pytest.fixture(scope="session", params=INSTALLATIONS)
 def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlkeepClient]:
     """A client of an installation that all tests of the session share."""
     door, database = request.param.split("+")
-    backend_store_uri = DATABASES[database](tmp_path_factory.mktemp(door))
+    folder = tmp_path_factory.mktemp(door)
+    backend_store_uri = empty_database(database, request, folder)
     if door == "in-process":
-        yield MlkeepClient(tracking_uri=backend_store_uri)
+        with contextlib.chdir(folder):
+            yield MlkeepClient(tracking_uri=backend_store_uri)
         return
-    with server(backend_store_uri) as address:
+    with server(backend_store_uri, folder) as address:
         yield MlkeepClient(tracking_uri=address)

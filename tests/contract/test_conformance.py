@@ -99,3 +99,7 @@ class TestSources(conformance.SourcePromises):
 
 class TestArtifacts(conformance.ArtifactPromises):
     pass
+
+
+class TestTexts(conformance.TextPromises):
+    pass

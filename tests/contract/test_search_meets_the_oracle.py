@@ -33,6 +33,7 @@ from mlkeep.core.filters.grammar import KeyRule, ValueKind
 from mlkeep.sdk.doors import door_to
 from mlkeep.testing.conformance.search import copy_run
 from mlkeep.testing.filter_oracle import matches, ordered
+from tests.contract.conftest import DATABASES, empty_database
 
 # Few keys and values, so that filters find something; long texts, because an index holds only their beginning.
 KEYS = ["a", "b c", "ü/x"]
@@ -126,13 +127,24 @@ NAN_AND_MISSING = [
     Run(RunInfo("", "", "a", "", "RUNNING", 0), RunData({"a": value} if value is not None else {}))
     for value in (None, math.nan, -math.inf, 0.0, math.inf, math.nan, None)
 ]
+# Doubles and integers that lie between each other, where one of the two cannot hold the other.
+LARGE = [
+    Run(RunInfo("", "", "a", "", "RUNNING", start), RunData({"a": value}))
+    for start, value in [(2**53, 2.0**53), (2**53 + 1, 2.0**63), (limits.MAX_INT64, math.inf), (0, 2.5)]
+]
+ABOUT_LARGE: list[tuple[Node | None, list[OrderTerm]]] = [
+    (Comparison(field, op, number), [])
+    for field in (Field(Entity.METRIC, "a"), Field(Entity.ATTRIBUTE, "start_time"))
+    for op in (Op.EQ, Op.NE, Op.LT, Op.LE, Op.GT, Op.GE)
+    for number in (2**53 + 1, 2.0**53, limits.MAX_INT64, limits.MAX_INT64 - 1, 1e19, -1e19, 2.5, 3, -3)
+]
 BY_METRIC = OrderTerm(Field(Entity.METRIC, "a"), descending=True)
 
 
-@pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> MlkeepClient:
+@pytest.fixture(scope="module", params=DATABASES)
+def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> MlkeepClient:
     """In this process: what is tested is the database."""
-    return MlkeepClient(tracking_uri=f"sqlite:///{tmp_path_factory.mktemp('oracle') / 'mlkeep.db'}")
+    return MlkeepClient(tracking_uri=empty_database(request.param, request, tmp_path_factory.mktemp("oracle")))
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +157,7 @@ def numbers() -> Iterator[int]:
     population=st.lists(runs(), max_size=8), asked=st.lists(questions, min_size=5, max_size=8), size=st.integers(1, 4)
 )
 @example(population=NAN_AND_MISSING, asked=[(None, [BY_METRIC])], size=1)
+@example(population=LARGE, asked=ABOUT_LARGE, size=4)
 def test_a_search_finds_what_the_oracle_says(
     client: MlkeepClient,
     numbers: Iterator[int],

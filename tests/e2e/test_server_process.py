@@ -15,6 +15,7 @@ import pytest
 
 from bench.processes import MlkeepServer, environment, mlkeep_server
 from mlkeep import MlkeepClient
+from mlkeep.storage.sql.migrations import HEAD
 from mlkeep.storage.sql.storage import SqlStorage
 from mlkeep.version import __version__
 from mlkeep.web.listen import bind
@@ -242,18 +243,18 @@ def test_a_database_it_cannot_use_keeps_it_from_starting(tmp_path: Path) -> None
             f"sqlite:///{garbage}",
             f"sqlite:///{file}/below/mlkeep.db",
             "sqlite://",
-            "postgresql://keeper:secret@localhost/mlkeep",
+            "mysql://keeper:secret@localhost/mlkeep",
             "mlkeep.db",
         )
     }
 
     assert told == {
         f"sqlite:///{newer}": (
-            f"The database '{newer}' has schema revision '9999', which this version of mlkeep (revision 0002) does not "
-            "know: it was written by a newer version. Install that version, or use another database.\n"
+            f"The database file '{newer}' has schema revision '9999', which this version of mlkeep (revision {HEAD}) "
+            "does not know: it was written by a newer version. Install that version, or use another database.\n"
         ),
         f"sqlite:///{foreign}": (
-            f"The database '{foreign}' holds tables of another program (invoices, ...). Give mlkeep a database of its "
+            f"The database file '{foreign}' holds tables of another program (invoices, ...). Give mlkeep a database of its "
             "own.\n"
         ),
         f"sqlite:///{garbage}": f"The database file '{garbage}' cannot be opened: file is not a database.\n",
@@ -263,13 +264,13 @@ def test_a_database_it_cannot_use_keeps_it_from_starting(tmp_path: Path) -> None
         "sqlite://": (
             "A SQLite backend store needs a file, such as sqlite:///mlkeep.db: several connections work on it.\n"
         ),
-        "postgresql://keeper:secret@localhost/mlkeep": (
-            "The backend store 'postgresql://keeper:***@localhost/mlkeep' is not supported by this version of mlkeep: "
-            "use a SQLite file, such as sqlite:///mlkeep.db.\n"
+        "mysql://keeper:secret@localhost/mlkeep": (
+            "The backend store 'mysql://keeper:***@localhost/mlkeep' is not supported by this version of mlkeep: use a "
+            "SQLite file, such as sqlite:///mlkeep.db, or PostgreSQL, such as postgresql://user:password@host/database.\n"
         ),
         "mlkeep.db": (
             "Invalid value 'mlkeep.db' for parameter 'backend_store_uri' supplied: it must be a database URL such as "
-            "sqlite:///mlkeep.db.\n"
+            "sqlite:///mlkeep.db or postgresql://user:password@host/database.\n"
         ),
     }
     assert {path: path.read_bytes() for path in before} == before

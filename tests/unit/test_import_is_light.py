@@ -20,6 +20,7 @@ FRAMEWORKS = {
     "numpy",
     "obstore",
     "pandas",
+    "psycopg",
     "pytest",
     "rich",
     "scipy",

@@ -97,7 +97,7 @@ def _opened(uri: str) -> str:
 def _database_file(uri: str) -> Path | None:
     if not uri.startswith("sqlite"):
         return None
-    from mlkeep.storage.sql.database import file_of  # a server is checked without a database at hand
+    from mlkeep.storage.sql.dialect.urls import file_of  # a server is checked without a database at hand
 
     return file_of(uri)
 
@@ -184,6 +184,8 @@ def _advice(error: MlkeepException, uri: str) -> str:
             return "Something else than a tracking server answers there: check host, port and path of the tracking URI."
         case errors.Unavailable() if uri.startswith("http"):
             return "Start the server with `mlkeep server`, or set MLKEEP_TRACKING_URI to one that runs."
+        case errors.Unavailable() if uri.startswith("postgres"):
+            return "Check host, port, user and password of the database, and whether it accepts connections."
         case errors.Unavailable():
             return "Make the file and its folder readable and writable for this user, or set MLKEEP_TRACKING_URI."
         case errors.InvalidInput() | errors.NotOffered():

@@ -18,6 +18,7 @@ _COMMANDS = {
     "experiments": ("mlkeep.cli.experiments", "experiments", "Make, list, rename, delete and restore experiments."),
     "runs": ("mlkeep.cli.runs", "runs", "Make, list, describe, delete and restore runs."),
     "models": ("mlkeep.cli.models", "models", "Serve models and predict with them."),
+    "db": ("mlkeep.cli.db", "db", "Upgrade and check the schema of a database."),
     "doctor": ("mlkeep.cli.doctor", "doctor", "Check versions, the tracking store and the artifact store."),
 }
 """Where each command is, and its line of help: a command's module is loaded when it is called."""
@@ -53,7 +54,7 @@ def main() -> None:
     """mlkeep keeps runs, models and deployments.
 
     Every command that tracks uses MLKEEP_TRACKING_URI (or MLFLOW_TRACKING_URI): a server such as
-    http://localhost:5000, or a SQLite file such as sqlite:///mlkeep.db. Without it, .mlkeep/mlkeep.db in the working
+    http://localhost:5000, or a database such as sqlite:///mlkeep.db. Without it, .mlkeep/mlkeep.db in the working
     folder is used.
     """
 

@@ -21,7 +21,8 @@ DRAIN_S = 30
     default=f"sqlite:///{DEFAULT_FOLDER}/mlkeep.db",
     show_default=True,
     metavar="URI",
-    help="Database for experiments, runs and models, such as sqlite:///mlkeep.db. Made if it is not there.",
+    help="Database for experiments, runs and models, such as sqlite:///mlkeep.db, which is made if it is not there, or "
+    "postgresql://user:password@host/database.",
 )
 @click.option(
     "--default-artifact-root",
@@ -60,9 +61,14 @@ DRAIN_S = 30
     "--durability",
     envvar=env("DURABILITY"),
     type=click.Choice(["normal", "full"]),
-    default="normal",
-    show_default=True,
-    help="What an acknowledged write survives: the death of the server (normal), or also the loss of power (full).",
+    help="What an acknowledged write survives: the death of the server (normal), or also the loss of power (full). "
+    "Default: normal on SQLite, full on PostgreSQL.",
+)
+@click.option(
+    "--read-connections",
+    envvar=env("SQLALCHEMYSTORE_POOL_SIZE"),
+    type=click.IntRange(min=1),
+    help="Connections to the database on which each process reads, and reads it runs at once.",
 )
 @click.option(
     "--max-body-bytes",
@@ -87,7 +93,8 @@ def server(
     host: str,
     port: int,
     workers: int,
-    durability: str,
+    durability: str | None,
+    read_connections: int | None,
     max_body_bytes: int,
     access_log: bool,
 ) -> None:
@@ -120,6 +127,7 @@ def server(
         artifact_root=root,
         artifacts_destination=destination,
         durability=durability,
+        read_connections=read_connections,
         max_body_bytes=max_body_bytes,
     )
     with bind(host, port) as listening:

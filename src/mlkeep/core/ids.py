@@ -13,6 +13,7 @@ RunId = NewType("RunId", str)
 LoggedModelId = NewType("LoggedModelId", str)
 
 DEFAULT_EXPERIMENT_ID = ExperimentId("0")
+DEFAULT_EXPERIMENT_NAME = "Default"
 DEFAULT_WORKSPACE = "default"
 
 RUN_ID_PATTERN = "[a-zA-Z0-9][a-zA-Z0-9_-]{0,255}"

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import functools
+import re
 from typing import Any, Protocol, cast
 
 from mlkeep.core.errors import NotOffered
 from mlkeep.remote.door import HttpDoor
 from mlkeep.remote.transport import transport_to
 from mlkeep.wire.message import Request
+
+DATABASES = ("sqlite", "postgres")
+"""How tracking URIs begin that name a database."""
+
+_PASSWORD = re.compile(r"(?<=:)[^:/@]*(?=@)")
 
 
 class Door(Protocol):
@@ -30,11 +36,11 @@ def door_to(uri: str) -> Door:
     scheme = uri.partition(":")[0].lower()
     if scheme in {"http", "https"}:
         return HttpDoor(transport_to(uri))
-    if scheme.startswith("sqlite"):
+    if scheme.startswith(DATABASES):
         from mlkeep.sdk.local import open_local  # the remote way must not load a database
 
         return cast("Door", open_local(uri))
     raise NotOffered(
-        f"The tracking URI '{uri}' cannot be used: give a server (http://host:5000) or a SQLite file "
-        "(sqlite:///mlkeep.db)."
+        f"The tracking URI '{_PASSWORD.sub('***', uri)}' cannot be used: give a server (http://host:5000), a SQLite "
+        "file (sqlite:///mlkeep.db) or a PostgreSQL database (postgresql://user:password@host/database)."
     )

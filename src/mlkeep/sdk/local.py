@@ -1,25 +1,31 @@
-"""The composition root without a server: use-cases on a database file, in this process."""
+"""The composition root without a server: use-cases on a database, in this process."""
 
 from __future__ import annotations
 
 import atexit
 import os
+from pathlib import Path
 
 from mlkeep.blobs.objects import local_artifacts
+from mlkeep.sdk.config import DEFAULT_FOLDER
 from mlkeep.services.call import Settings
 from mlkeep.services.dispatch import Dispatcher
 from mlkeep.services.rules import rules_from
-from mlkeep.storage.sql.database import file_of
+from mlkeep.storage.sql.dialect.urls import file_of
 from mlkeep.storage.sql.storage import SqlStorage
 
 
 def artifacts_beside(url: str) -> str:
-    """The folder of artifacts that belongs to a database file: `artifacts` beside it.
+    """The folder of artifacts that belongs to a database: `artifacts` beside its file.
+
+    A database on a server has none beside it; then it is `.mlkeep/artifacts` in the working folder.
 
     Raises:
         InvalidInput, NotOffered: there is no such file, or no such kind of database; the message says which.
     """
-    return str(file_of(url).absolute().parent / "artifacts")
+    file = file_of(url)
+    folder = Path(DEFAULT_FOLDER) if file is None else file.parent
+    return str(folder.absolute() / "artifacts")
 
 
 def open_local(url: str) -> Dispatcher:

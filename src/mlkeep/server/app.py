@@ -17,7 +17,7 @@ from mlkeep.server.home import home_routes
 from mlkeep.server.options import MAX_BODY_BYTES, ServerOptions
 from mlkeep.services.artifacts import OpenStore
 from mlkeep.services.call import Settings
-from mlkeep.services.dispatch import Dispatcher
+from mlkeep.services.dispatch import READERS, Dispatcher
 from mlkeep.services.rules import rules_from
 from mlkeep.storage.sql.storage import SqlStorage
 
@@ -29,7 +29,9 @@ def make_app(options: ServerOptions) -> Litestar:
         InvalidInput, NotOffered, Unavailable: the storage or the artifacts cannot be used; the message says why.
     """
     proxied = None if options.artifacts_destination is None else local_artifacts(options.artifacts_destination)
-    storage = SqlStorage(options.backend_store_uri, durability=options.durability)
+    storage = SqlStorage(
+        options.backend_store_uri, durability=options.durability, read_connections=options.read_connections
+    )
     try:
         if proxied is not None:
             proxied.prepare()
@@ -37,7 +39,10 @@ def make_app(options: ServerOptions) -> Litestar:
         storage.close()
         raise
     dispatcher = Dispatcher(
-        storage, Settings(artifact_root=options.artifact_root, rules=rules_from(os.environ)), _opener(proxied)
+        storage,
+        Settings(artifact_root=options.artifact_root, rules=rules_from(os.environ)),
+        _opener(proxied),
+        readers=options.read_connections or READERS,
     )
     return build_app(dispatcher, proxied, options.max_body_bytes)
 

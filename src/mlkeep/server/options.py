@@ -17,5 +17,10 @@ class ServerOptions(msgspec.Struct, frozen=True, kw_only=True):
     backend_store_uri: str
     artifact_root: str
     artifacts_destination: str | None
-    durability: str = "normal"
+    durability: str | None = None
+    """None is what is usual for the kind of database."""
+
+    read_connections: int | None = None
+    """None is the usual number."""
+
     max_body_bytes: int = MAX_BODY_BYTES

@@ -9,10 +9,11 @@ from typing import Any
 
 from mlkeep.core.clock import now_ms
 from mlkeep.core.errors import NotFound, NotOffered
-from mlkeep.core.ids import DEFAULT_EXPERIMENT_ID
+from mlkeep.core.ids import DEFAULT_EXPERIMENT_ID, DEFAULT_EXPERIMENT_NAME
 from mlkeep.services import evaluation_datasets, experiments, logged_models, metrics, registered_models, runs, versions
 from mlkeep.services.artifacts import OpenStore, listing
 from mlkeep.services.call import Call, Caller, Settings
+from mlkeep.services.locks import experiment_name, touched
 from mlkeep.storage.contract import Storage, Transaction
 from mlkeep.wire.artifacts import ListArtifacts, ListLoggedModelArtifacts
 from mlkeep.wire.check import checked
@@ -26,7 +27,7 @@ READS: dict[type[Request], UseCase] = {kind: case for module in _MODULES for kin
 WRITES: dict[type[Request], UseCase] = {kind: case for module in _MODULES for kind, case in module.WRITES.items()}
 
 READERS = 4
-"""Threads that run reads for an event loop."""
+"""Threads that run reads for an event loop, unless told otherwise."""
 
 NOBODY = Caller()
 
@@ -42,25 +43,28 @@ def _has_default_experiment(tx: Transaction) -> bool:
 class Dispatcher:
     """Runs requests on a storage and on the artifacts it points to."""
 
-    def __init__(self, storage: Storage, settings: Settings, open_store: OpenStore) -> None:
+    def __init__(self, storage: Storage, settings: Settings, open_store: OpenStore, *, readers: int = READERS) -> None:
         self.storage = storage
         self._settings = settings
         self._open_store = open_store
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="mlkeep-reader")
+        self._readers = ThreadPoolExecutor(readers, thread_name_prefix="mlkeep-reader")
         if not storage.read(_has_default_experiment):
-            storage.write(lambda tx: experiments.add_default(Call(tx, NOBODY, settings, now_ms()))).result()
+            storage.write(
+                lambda tx: experiments.add_default(Call(tx, NOBODY, settings, now_ms())),
+                [experiment_name(DEFAULT_EXPERIMENT_NAME)],
+            ).result()
 
     def call(self, request: Request, caller: Caller = NOBODY) -> Message:
         """The answer to a request. Raises MlkeepException."""
         checked(request)
         if (case := WRITES.get(type(request))) is not None:
-            return self.storage.write(self._operation(case, request, caller)).result()
+            return self.storage.write(self._operation(case, request, caller), touched(request)).result()
         return self._read(request, caller)
 
     async def call_async(self, request: Request, caller: Caller = NOBODY) -> Message:
         """The answer to a request that was decoded, for an event loop. Raises MlkeepException."""
         if (case := WRITES.get(type(request))) is not None:
-            return await self.storage.write_async(self._operation(case, request, caller))
+            return await self.storage.write_async(self._operation(case, request, caller), touched(request))
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, request, caller)
 
     async def check(self) -> None:

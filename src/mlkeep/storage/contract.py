@@ -1,9 +1,15 @@
 """What a storage promises, as if nothing implemented it.
 
-A `Storage` runs operations: plain functions of a `Transaction`. Operations given to `write` are queued, run one after
-another in shared transactions, and answered after the commit; one that fails leaves nothing behind and disturbs no
-other. Operations given to `read` see one consistent state and change nothing. What the stores return are values, never
-views of the storage. All methods may be called from any thread; a `Transaction` belongs to the operation it was given to.
+A `Storage` runs operations: plain functions of a `Transaction`. Operations given to `write` are queued, run in shared
+transactions, and answered after the commit; one that fails leaves nothing behind and disturbs no other. An operation
+sees what was answered before it was given; of those that wait at the same time any may be first, and one may be run
+again from the beginning if nothing of it was kept. Operations given to `read` see one consistent state and change
+nothing. What the stores return are values, never views of the storage. All methods may be called from any thread; a
+`Transaction` belongs to the operation it was given to.
+
+Whoever writes says which names the operation `touches`. Operations that touch the same name, here or through any other
+process on the same database, run one after another; others may run at the same time. So an operation may base what it
+writes on what it has read under the names that it touches.
 
 Runs, experiments and logged models have an integer key inside the storage. Stores that hold what belongs to a run take
 that key, so that looking a run up and checking its state happens once an operation.
@@ -36,6 +42,9 @@ from mlkeep.core.filters.ast import Node, OnDataset, OrderTerm
 from mlkeep.core.projection import WHOLE_RUN, RunFields
 
 T = TypeVar("T")
+
+EVERYTHING = "everything"
+"""The name of an operation that runs alone."""
 
 
 class Search(msgspec.Struct, frozen=True, kw_only=True):
@@ -498,11 +507,14 @@ class EventStore(Protocol):
     """The outbox: what happened, in order, written with what happened."""
 
     def add(self, event: Event) -> None:
-        """Append an event."""
+        """Append an event, when the transaction is about to be committed."""
         ...
 
     def after(self, position: int, limit: int) -> list[tuple[int, Event]]:
-        """Events past a position, each with its own, oldest first."""
+        """Events past a position, each with its own, oldest first.
+
+        Positions grow from commit to commit, so whoever goes on after the last one it has seen misses none.
+        """
         ...
 
 
@@ -539,7 +551,7 @@ Operation = Callable[[Transaction], T]
 class Storage(Protocol):
     """Runs operations."""
 
-    def write(self, operation: Operation[T]) -> Future[T]:
+    def write(self, operation: Operation[T], touches: Sequence[str] = ()) -> Future[T]:
         """Queue an operation that changes things. The future is done after the commit.
 
         Raises, through the future:
@@ -548,7 +560,7 @@ class Storage(Protocol):
         """
         ...
 
-    async def write_async(self, operation: Operation[T]) -> T:
+    async def write_async(self, operation: Operation[T], touches: Sequence[str] = ()) -> T:
         """`write` for an event loop: many waiting operations of one loop are answered in one go."""
         ...
 

@@ -1,15 +1,20 @@
-"""Group commit: one thread runs the queued operations, many to a transaction, and answers each after the commit."""
+"""Group commit: threads run the queued operations, many to a transaction, and answer each after the commit."""
 
 from __future__ import annotations
 
 import asyncio
+import enum
 import logging
 import queue
+import random
 import threading
+import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, Protocol, TypeVar
+
+import msgspec
 
 from mlkeep.core.errors import MlkeepException, Unavailable
 
@@ -18,16 +23,41 @@ T = TypeVar("T")
 MAX_GROUP = 1_000
 """Operations that share one transaction at the most; bounds how long the first one waits for its answer."""
 
+REPEATS = 5
+"""How often a group is run again that the database undid because of another transaction."""
+
+REPEAT_WITHIN_S = 0.05
+"""A repetition waits for a random time up to this, times the number of tries so far."""
+
 logger = logging.getLogger(__name__)
+
+
+class Remedy(enum.Enum):
+    """What may help when the database failed."""
+
+    NONE = enum.auto()
+    REPEAT = enum.auto()
+    """The database undid the transaction for the sake of another; the same again may succeed."""
+
+    RECONNECT = enum.auto()
+    """The connection is lost; what was not committed may be done on another one."""
+
+
+class Outage(msgspec.Struct, frozen=True):
+    """How a database failed, in a few words."""
+
+    words: str
+    remedy: Remedy = Remedy.NONE
 
 
 class Connection(Protocol):
     """What the writer needs of a database; see `storage.sql.database.WriteConnection`."""
 
-    def begin(self) -> Any: ...
+    def begin(self, touches: Sequence[str], /) -> Any: ...
     def mark(self, tx: Any, /) -> None: ...
     def keep(self, tx: Any, /) -> None: ...
     def undo(self, tx: Any, /) -> None: ...
+    def complete(self, tx: Any, /) -> None: ...
     def commit(self, tx: Any, /) -> None: ...
     def rollback(self, tx: Any, /) -> None: ...
     def abandon(self) -> None: ...
@@ -37,10 +67,17 @@ class Connection(Protocol):
 class _Job:
     """An operation and who waits for it: an event loop's future, or a thread's."""
 
-    __slots__ = ("error", "future", "loop", "operation", "result")
+    __slots__ = ("error", "future", "loop", "operation", "result", "touches")
 
-    def __init__(self, operation: Callable[[Any], Any], future: Any, loop: asyncio.AbstractEventLoop | None) -> None:
+    def __init__(
+        self,
+        operation: Callable[[Any], Any],
+        touches: Sequence[str],
+        future: Any,
+        loop: asyncio.AbstractEventLoop | None,
+    ) -> None:
         self.operation = operation
+        self.touches = touches
         self.future = future
         self.loop = loop
         self.result: Any = None
@@ -58,49 +95,63 @@ class _Job:
 
 
 class Writer:
-    """The queue and its thread. `outage` tells a failure of the database from one of an operation: by a few words."""
+    """The queue and its threads, one for each connection.
 
-    def __init__(self, connection: Connection, outage: Callable[[BaseException], str | None]) -> None:
-        self._connection = connection
+    `outage` tells a failure of the database from one of an operation. Operations may be run again when the database
+    failed before anything was committed, so they must be functions of their transaction.
+    """
+
+    def __init__(
+        self,
+        connections: Sequence[Connection],
+        outage: Callable[[BaseException], Outage | None],
+        *,
+        max_group: int = MAX_GROUP,
+    ) -> None:
+        self._connections = connections
         self._outage = outage
+        self._max_group = max_group
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
         self._closed = False
 
-    def submit(self, operation: Callable[[Any], T]) -> Future[T]:
+    def submit(self, operation: Callable[[Any], T], touches: Sequence[str] = ()) -> Future[T]:
         """Queue an operation for a waiting thread."""
         future: Future[T] = Future()
-        self._put(_Job(operation, future, None))
+        self._put(_Job(operation, touches, future, None))
         return future
 
-    def submit_from_loop(self, operation: Callable[[Any], T]) -> asyncio.Future[T]:
+    def submit_from_loop(self, operation: Callable[[Any], T], touches: Sequence[str] = ()) -> asyncio.Future[T]:
         """Queue an operation for a coroutine of the running event loop."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._put(_Job(operation, future, loop))
+        self._put(_Job(operation, touches, future, loop))
         return future
 
     def close(self) -> None:
         """Run what is queued, then stop. May be called twice."""
         with self._lock:
             already, self._closed = self._closed, True
-            thread = self._thread
-            if not already and thread is not None:
-                self._queue.put(None)
-        if thread is not None and thread is not threading.current_thread():
-            thread.join()
+            if not already:
+                for _ in self._threads:
+                    self._queue.put(None)
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join()
 
     def _put(self, job: _Job) -> None:
         with self._lock:
             if self._closed:
                 raise Unavailable("The storage is closed; nothing more can be written.")
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="mlkeep-writer", daemon=True)
-                self._thread.start()
+            if not self._threads:
+                for connection in self._connections:
+                    thread = threading.Thread(target=self._work, args=[connection], name="mlkeep-writer", daemon=True)
+                    thread.start()
+                    self._threads.append(thread)
             self._queue.put(job)
 
-    def _work(self) -> None:
+    def _work(self, connection: Connection) -> None:
         stopping = False
         while not stopping:
             jobs: list[_Job] = []
@@ -110,43 +161,80 @@ class Writer:
                     stopping = True
                     break
                 jobs.append(job)
-                if len(jobs) == MAX_GROUP:
+                if len(jobs) == self._max_group:
                     break
                 try:
                     job = self._queue.get_nowait()
                 except queue.Empty:
                     break
             if jobs:
-                self._run_group(jobs)
+                _Group(connection, self._outage, jobs).run()
                 _answer(jobs)
-        self._connection.close()
+        connection.close()
 
-    def _run_group(self, jobs: list[_Job]) -> None:
-        """Run jobs in one transaction; if the database fails, none of them is kept and each is told so."""
+
+class _Group:
+    """Operations that share a transaction."""
+
+    def __init__(
+        self, connection: Connection, outage: Callable[[BaseException], Outage | None], jobs: list[_Job]
+    ) -> None:
+        self._connection = connection
+        self._outage = outage
+        self._jobs = jobs
+        self._touches = list(dict.fromkeys(name for job in jobs for name in job.touches))
+        self._is_committing = False
+
+    def run(self) -> None:
+        """Run the jobs in one transaction; if the database fails, none of them is kept and each is told so."""
+        tries = 1
+        while (failure := self._try()) is not None:
+            outage = self._outage(failure)
+            if not self._may_try_again(outage, tries):
+                logger.error("a group of %d writes was not kept", len(self._jobs), exc_info=failure)
+                words = "a fault" if outage is None else outage.words
+                told = Unavailable(f"The database could not keep the change: {words}. Try again.")
+                for job in self._jobs:
+                    job.error = told
+                return
+            logger.warning("a group of %d writes is run again: %s", len(self._jobs), failure)
+            time.sleep(random.uniform(0, REPEAT_WITHIN_S * (tries - 1)))  # noqa: S311 - no secret
+            tries += 1
+
+    def _may_try_again(self, outage: Outage | None, tries: int) -> bool:
+        if outage is None:
+            return False
+        if outage.remedy is Remedy.RECONNECT:
+            return tries == 1 and not self._is_committing  # else nobody knows what became of it
+        return outage.remedy is Remedy.REPEAT and tries <= REPEATS
+
+    def _try(self) -> Exception | None:
+        """Run the jobs in one transaction; how it failed, if it did."""
+        self._is_committing = False
+        for job in self._jobs:
+            job.result = job.error = None
         try:
-            tx = self._connection.begin()
-            if len(jobs) == 1:
-                self._run_alone(tx, jobs[0])
+            tx = self._connection.begin(self._touches)
+            if len(self._jobs) == 1:
+                keeps = self._run(tx, self._jobs[0])
             else:
-                for job in jobs:
+                keeps = True
+                for job in self._jobs:
                     self._connection.mark(tx)
                     if self._run(tx, job):
                         self._connection.keep(tx)
                     else:
                         self._connection.undo(tx)
-                self._connection.commit(tx)
-        except Exception as err:
-            logger.exception("a group of %d writes was not kept", len(jobs))
-            self._connection.abandon()
-            told = Unavailable(f"The database could not keep the change: {self._outage(err) or 'a fault'}. Try again.")
-            for job in jobs:
-                job.error = told
-
-    def _run_alone(self, tx: Any, job: _Job) -> None:
-        if self._run(tx, job):
+            if not keeps:
+                self._connection.rollback(tx)
+                return None
+            self._connection.complete(tx)
+            self._is_committing = True
             self._connection.commit(tx)
-        else:
-            self._connection.rollback(tx)
+        except Exception as err:  # noqa: BLE001 - whatever it is, the transaction is lost
+            self._connection.abandon()
+            return err
+        return None
 
     def _run(self, tx: Any, job: _Job) -> bool:
         """Run one operation; whether it went well. A failure of the database passes through."""

@@ -32,8 +32,11 @@ BOUNDS: dict[type[Request], dict[str, int]] = {
         "source_run_id": _ID,
         "tags.key": _KEY,
         "tags.value": _PAGES,
+        "params.key": _KEY,
+        "params.value": _PAGES,
     },
-    logged_models.SetLoggedModelTags: {"tags.value": _PAGES},
+    logged_models.SetLoggedModelTags: {"tags.key": _KEY, "tags.value": _PAGES},
+    logged_models.LogLoggedModelParams: {"params.key": _KEY, "params.value": _PAGES},
     registry.CreateRegisteredModel: {"description": _PAGES},
     registry.UpdateRegisteredModel: {"description": _PAGES},
     registry.CreateModelVersion: {

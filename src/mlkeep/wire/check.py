@@ -18,6 +18,8 @@ from mlkeep.wire.message import Request
 
 R = TypeVar("R", bound=Request)
 
+NO_NUL = "it has the character NUL (\\u0000), which cannot be kept in a text."
+
 
 def with_required(request: R) -> R:
     """`request`, if it and the requests inside it have all they must have, and no more than they may have.
@@ -100,6 +102,8 @@ def _check(value: Any, owner: Request, field: int) -> None:
         if not (value.isascii() or is_text(value)):
             name = owner.__struct_fields__[field]
             raise invalid(name, ascii(value), "it has half of a surrogate pair, which is no character.")
+        if "\0" in value:
+            raise invalid(owner.__struct_fields__[field], value, NO_NUL)
     elif isinstance(value, int):
         if not limits.MIN_INT64 <= value <= limits.MAX_INT64:
             raise invalid(owner.__struct_fields__[field], value, "it does not fit into 64 bits.")

@@ -21,7 +21,7 @@ import msgspec
 from mlkeep.core import limits
 from mlkeep.core.errors import InvalidInput
 from mlkeep.core.names import invalid
-from mlkeep.wire.check import is_text, with_required
+from mlkeep.wire.check import NO_NUL, is_text, with_required
 from mlkeep.wire.message import Request
 
 R = TypeVar("R", bound=Request)
@@ -30,6 +30,9 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])([A-Z])")
 _INTEGER = re.compile(r"[+-]?\d{1,40}")
 _SURROGATE, _SURROGATE_UPPER = b"\\ud", b"\\uD"
 """How the escape of a surrogate begins."""
+
+_NUL = b"\\u0000"
+"""The escape of the character that no database keeps in a text."""
 
 
 @functools.cache
@@ -43,7 +46,7 @@ def from_body(kind: type[R], body: bytes, extra: Mapping[str, str] | None = None
     Raises:
         InvalidInput: not JSON, not an object, a required field is missing, or a value does not fit its field.
     """
-    if body and not extra and _SURROGATE not in body and _SURROGATE_UPPER not in body:
+    if body and not extra and _SURROGATE not in body and _SURROGATE_UPPER not in body and _NUL not in body:
         try:
             quick: R = _quick_decoder(kind).decode(body)
             return with_required(quick)
@@ -148,6 +151,8 @@ def _convert(hint: Any, value: Any, path: str, *, from_text: bool) -> Any:
     if hint is str:
         if not isinstance(value, str):
             raise invalid(path, value, f"it must be a string. Hint: Value was of type '{_type_name(value)}'.")
+        if "\0" in value:
+            raise invalid(path, value, NO_NUL)
         return value
     if hint is bool:
         return _boolean(value, path)

@@ -124,7 +124,7 @@ def test_a_database_of_another_program_fails(mlkeep: Run, store: Path) -> None:
     assert result.exit_code == 1
     assert checks(result)[:2] == [
         (
-            f"FAIL  tracking store: The database '{store}' holds tables of another program (invoices, ...). Give mlkeep a "
+            f"FAIL  tracking store: The database file '{store}' holds tables of another program (invoices, ...). Give mlkeep a "
             "database of its own."
         ),
         "Set MLKEEP_TRACKING_URI to a server (http://host:5000) or a SQLite file (sqlite:///mlkeep.db).",

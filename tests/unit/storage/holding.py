@@ -1,4 +1,4 @@
-"""Holding a writer up, so that what is queued meanwhile comes to share a transaction."""
+"""Holding writers up, so that what is queued meanwhile comes to share a transaction."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ from typing import Any
 
 
 @contextmanager
-def busy(submit: Callable[[Callable[[Any], None]], Future[None]]) -> Iterator[None]:
-    """Meanwhile the writer behind `submit` is held up."""
-    started, release = threading.Event(), threading.Event()
+def busy(submit: Callable[[Callable[[Any], None]], Future[None]], writers: int = 1) -> Iterator[None]:
+    """Meanwhile the writers behind `submit` are held up; the one that comes free first takes all that was queued."""
+    started, releases = threading.Semaphore(0), [threading.Event() for _ in range(writers)]
 
-    def hold(_: object) -> None:
-        started.set()
+    def hold(release: threading.Event) -> None:
+        started.release()
         assert release.wait(10)
 
-    held = submit(hold)
-    assert started.wait(10)
+    held = []
+    for release in releases:  # one by one, else they would share a transaction
+        held.append(submit(lambda _, release=release: hold(release)))  # type: ignore[misc]
+        assert started.acquire(timeout=10)
     try:
         yield
     finally:
-        release.set()
-        held.result(10)
+        for release, future in zip(releases, held, strict=True):
+            release.set()
+            future.result(10)

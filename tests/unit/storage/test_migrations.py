@@ -1,43 +1,62 @@
-"""The schema and its history."""
+"""The schema and its history, on each kind of database."""
 
 from __future__ import annotations
 
 import re
 import sqlite3
+import threading
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import sqlalchemy as sa
-from alembic import command
 from alembic.script import ScriptDirectory
 
-from mlkeep.core.errors import InvalidInput
+from mlkeep.core.errors import InvalidInput, MlkeepException, Unavailable
 from mlkeep.storage.sql import migrations
+from mlkeep.storage.sql.dialect import backend_at
+from mlkeep.storage.sql.dialect.urls import file_of
 from mlkeep.storage.sql.schema import metadata
 from mlkeep.storage.sql.storage import SqlStorage
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "mlkeep.db"
-
-
-def migrate(file: Path, revision: str) -> None:
-    """Carry a database up or down to a revision."""
-    engine = sa.create_engine(f"sqlite:///{file}")
-    with engine.connect() as connection:
-        config = migrations._config()
-        config.attributes["connection"] = connection
-        here = migrations.current_revision(engine)
-        (command.downgrade if revision == "base" else command.upgrade)(config, revision)
-        connection.commit()
-    engine.dispose()
-    assert here != revision
-
-
-def described(file: Path) -> dict[str, Any]:
+def described(url: str) -> dict[str, Any]:
     """Everything there is to know of the tables and indexes of a database."""
+    return of_postgres(url) if (file := file_of(url)) is None else of_sqlite(file)
+
+
+def of_postgres(url: str) -> dict[str, Any]:
+    """As the catalogue of the server tells it."""
+    with psycopg.connect(url) as connection:
+        tables = [
+            name
+            for (name,) in connection.execute(
+                "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'mlkeep_schema'"
+            )
+        ]
+        told: dict[str, Any] = {name: {} for name in tables}
+        for name in tables:
+            told[name]["columns"] = connection.execute(
+                "SELECT attname, format_type(atttypid, atttypmod), attnotnull, collname, pg_get_expr(adbin, adrelid)"
+                " FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum"
+                " LEFT JOIN pg_collation ON pg_collation.oid = attcollation"
+                " WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attname",
+                [name],
+            ).fetchall()
+            told[name]["constraints"] = connection.execute(
+                "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = %s::regclass"
+                " AND contype <> 'n' ORDER BY conname",  # NOT NULL is told with the column
+                [name],
+            ).fetchall()
+            told[name]["indexes"] = connection.execute(
+                "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = %s ORDER BY indexname", [name]
+            ).fetchall()
+    return {"tables": told}
+
+
+def of_sqlite(file: Path) -> dict[str, Any]:
+    """Everything there is to know of the tables and indexes of a file."""
     connection = sqlite3.connect(file)
     objects = connection.execute(
         "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE tbl_name != 'mlkeep_schema'"
@@ -89,70 +108,166 @@ def normal(sql: str) -> str:
     return re.sub(r"\s+", " ", sql).replace('"', "").strip()
 
 
+def run_sql(url: str, statement: str) -> None:
+    """Do something to a database that mlkeep does not know of."""
+    engine = sa.create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.begin() as connection:
+        connection.exec_driver_sql(statement)
+    engine.dispose()
+
+
+def make_older(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Let there be a revision after the newest, so that what is there is older; the newest that really is."""
+    newest = migrations.HEAD
+    monkeypatch.setattr(migrations, "HEAD", "9998")
+    monkeypatch.setattr(migrations, "REVISIONS", (*migrations.REVISIONS, "9998"))
+    return newest
+
+
 def test_the_newest_revision_is_the_one_this_version_works_with() -> None:
     scripts = ScriptDirectory.from_config(migrations._config())
     assert scripts.get_heads() == [migrations.HEAD]
     assert tuple(script.revision for script in reversed(list(scripts.walk_revisions()))) == migrations.REVISIONS
 
 
-def test_the_revisions_together_make_the_schema(tmp_path: Path) -> None:
-    migrated, made = tmp_path / "migrated.db", tmp_path / "made.db"
-    SqlStorage(f"sqlite:///{migrated}").close()
-    engine = sa.create_engine(f"sqlite:///{made}")
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_the_revisions_together_make_the_schema(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    if kind == "sqlite":
+        migrated, made = (f"sqlite:///{tmp_path / name}" for name in ("migrated.db", "made.db"))
+    else:
+        server = request.getfixturevalue("postgres")
+        migrated, made = server.new_database(), server.new_database()
+    SqlStorage(migrated).close()
+    engine = backend_at(made).engine(read_only=False)
     metadata.create_all(engine)
     engine.dispose()
     assert described(migrated) == described(made)
     assert set(described(made)["tables"]) == set(metadata.tables)
 
 
-def test_the_way_down_and_up_again_leads_back(file: Path) -> None:
-    migrate(file, migrations.HEAD)
-    there = described(file)
-    for revision in reversed(migrations.REVISIONS[:-1]):
-        migrate(file, revision)
-    migrate(file, "base")
-    assert described(file)["tables"] == {}
+def test_every_revision_leads_up_and_down_again(url: str) -> None:
+    stages = {}
     for revision in migrations.REVISIONS:
-        migrate(file, revision)
-    assert described(file) == there
+        move(url, revision)
+        stages[revision] = described(url)
+    for revision in reversed(migrations.REVISIONS):
+        move(url, revision)
+        assert described(url) == stages[revision]
+    move(url, "base")
+    assert described(url)["tables"] == {}
+    assert migrations.upgrade(url) == (None, migrations.HEAD)
+    assert described(url) == stages[migrations.HEAD]
 
 
-def test_a_database_that_is_there_already_is_left_as_it_is(file: Path) -> None:
-    storage = SqlStorage(f"sqlite:///{file}")
+def move(url: str, revision: str) -> None:
+    """Carry a database up or down to a revision."""
+    backend = backend_at(url)
+    engine = backend.engine(read_only=False)
+    migrations._move(backend, engine, revision)
+    engine.dispose()
+
+
+def test_a_database_that_is_there_already_is_left_as_it_is(url: str) -> None:
+    storage = SqlStorage(url)
     storage.write(lambda tx: tx.experiments.add("kept", "", {}, 1)).result(10)
     storage.close()
-    before = described(file)
-    again = SqlStorage(f"sqlite:///{file}")
+    before = described(url)
+    again = SqlStorage(url)
     assert again.read(lambda tx: tx.experiments.get("1").name) == "kept"
     again.close()
-    assert described(file) == before
+    assert described(url) == before
 
 
-def test_an_empty_file_is_built(file: Path) -> None:
+def test_an_empty_file_is_built(tmp_path: Path) -> None:
+    file = tmp_path / "mlkeep.db"
     file.touch()
     SqlStorage(f"sqlite:///{file}").close()
-    assert set(described(file)["tables"]) == set(metadata.tables)
+    assert set(of_sqlite(file)["tables"]) == set(metadata.tables)
 
 
-def test_a_database_of_a_newer_version_is_refused(file: Path) -> None:
-    SqlStorage(f"sqlite:///{file}").close()
-    with sqlite3.connect(file) as connection:
-        connection.execute("UPDATE mlkeep_schema SET version_num = '9999'")
-    connection.close()
-    with pytest.raises(
-        InvalidInput, match=r"schema revision '9999', which this version of mlkeep \(revision \w+\) does not know"
-    ):
-        SqlStorage(f"sqlite:///{file}")
+def test_several_servers_that_start_at_once_build_the_tables_once(url: str) -> None:
+    failures: list[BaseException] = []
+
+    def open_it() -> None:
+        try:
+            SqlStorage(url).close()
+        except MlkeepException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=open_it) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert migrations.check(url).is_current
+
+
+def test_an_older_sqlite_database_is_carried_forward_when_it_is_opened(sqlite_url: str) -> None:
+    older: tuple[str, ...] = migrations.REVISIONS[:-1]
+    for revision in older:
+        move(sqlite_url, "base")
+        move(sqlite_url, revision)
+        SqlStorage(sqlite_url).close()
+        assert migrations.check(sqlite_url).is_current
+
+
+def test_an_older_postgresql_database_is_refused_with_the_command_to_run(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    SqlStorage(postgres_url).close()
+    before = described(postgres_url)
+    newest = make_older(monkeypatch)
+    with_password = postgres_url.replace("postgres@", "postgres:secret@")
+    with pytest.raises(InvalidInput) as refused:
+        SqlStorage(with_password)
+    shown = with_password.replace("secret", "***")
+    assert refused.value.message == (
+        f"The database '{shown}' has schema revision '{newest}', and this version of mlkeep works with '9998'. "
+        f"Make a backup, then run: mlkeep db upgrade '{shown}'"
+    )
+    assert described(postgres_url) == before
+    assert migrations.check(postgres_url) == migrations.Report(f"database '{postgres_url}'", newest, [])
+
+
+def test_a_database_of_a_newer_version_is_refused(url: str) -> None:
+    SqlStorage(url).close()
+    run_sql(url, "UPDATE mlkeep_schema SET version_num = '9999'")
+    for refusing in (SqlStorage, migrations.upgrade, migrations.check):
+        with pytest.raises(
+            InvalidInput, match=r"schema revision '9999', which this version of mlkeep \(revision \w+\) does not know"
+        ):
+            refusing(url)
 
 
 @pytest.mark.parametrize("table", ["alembic_version", "experiments", "songs"])
-def test_a_database_of_another_program_is_refused_and_left_alone(file: Path, table: str) -> None:
-    with sqlite3.connect(file) as connection:
-        connection.execute(f"CREATE TABLE {table} (id INTEGER)")
-    connection.close()
-    before = described(file)
-    with pytest.raises(
-        InvalidInput, match=rf"tables of another program \({table}, ...\). Give mlkeep a database of its own"
-    ):
-        SqlStorage(f"sqlite:///{file}")
-    assert described(file) == before
+def test_a_database_of_another_program_is_refused_and_left_alone(url: str, table: str) -> None:
+    run_sql(url, f"CREATE TABLE {table} (id INTEGER)")
+    before = described(url)
+    for refusing in (SqlStorage, migrations.upgrade, migrations.check):
+        with pytest.raises(
+            InvalidInput, match=rf"tables of another program \({table}, ...\). Give mlkeep a database of its own"
+        ):
+            refusing(url)
+    assert described(url) == before
+
+
+def test_a_check_tells_what_is_different(url: str) -> None:
+    SqlStorage(url).close()
+    assert migrations.check(url) == migrations.Report(backend_at(url).place, migrations.HEAD, [])
+    run_sql(url, "ALTER TABLE aliases ADD COLUMN colour TEXT")
+    assert migrations.check(url).differences == ["remove_column aliases colour"]
+
+
+def test_a_database_goes_back_only_to_where_it_was(url: str) -> None:
+    migrations.upgrade(url)
+    with pytest.raises(InvalidInput, match=r"cannot go back to '9999': give one of base, 0001"):
+        migrations.downgrade(url, "9999")
+    assert migrations.downgrade(url, "base") == (migrations.HEAD, "base")
+    assert migrations.check(url).revision is None
+
+
+def test_a_server_that_is_not_there_is_unavailable() -> None:
+    for asking in (migrations.check, migrations.upgrade, SqlStorage):
+        with pytest.raises(Unavailable, match="Connection refused"):
+            asking("postgresql://ann:secret@127.0.0.1:1/db")

@@ -1,4 +1,4 @@
-"""The SQL storage on a real SQLite file: connections, transactions, keys, failures."""
+"""The SQL storage on real databases of each kind: transactions, keys, failures."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import asyncio
 import math
 import sqlite3
 from collections.abc import Callable
-from pathlib import Path
+from contextlib import AbstractContextManager
 from typing import Any
 
+import psycopg
 import pytest
-from sqlalchemy.exc import IntegrityError
 
 from mlkeep.core.entities import LifecycleStage, Metric
 from mlkeep.core.errors import AlreadyExists, InvalidInput, MlkeepException, NotFound, NotOffered, Unavailable
@@ -39,6 +39,11 @@ def run(storage: SqlStorage) -> int:
     return storage.write(operation).result(10)
 
 
+def all_busy(storage: SqlStorage) -> AbstractContextManager[None]:
+    """Meanwhile nothing is written, so that what is queued comes to share a transaction."""
+    return busy(storage.write, storage._database.backend.writers)
+
+
 def run_sql(storage: SqlStorage, statement: str) -> list[tuple[Any, ...]]:
     """Do something to the database behind the stores' back."""
 
@@ -49,25 +54,7 @@ def run_sql(storage: SqlStorage, statement: str) -> list[tuple[Any, ...]]:
     return storage.write(operation).result(10)
 
 
-def pragma(tx: Any, name: str) -> Any:
-    return tx.session.connection.exec_driver_sql(f"PRAGMA {name}").scalar()
-
-
 # Connections
-
-
-@pytest.mark.parametrize(("durability", "synchronous"), [("normal", 1), ("full", 2)])
-def test_connections_are_set_up(url: str, durability: str, synchronous: int) -> None:
-    storage = SqlStorage(url, durability=durability)
-    wanted = {"journal_mode": "wal", "foreign_keys": 1, "synchronous": synchronous, "busy_timeout": 30_000}
-
-    def settings(tx: Any) -> dict[str, Any]:
-        tx.experiments.find_by_name("")  # SQLite learns of WAL when it first reads the file
-        return {name: pragma(tx, name) for name in [*wanted, "query_only"]}
-
-    assert storage.write(settings).result(10) == {**wanted, "query_only": 0}
-    assert storage.read(settings) == {**wanted, "query_only": 1}
-    storage.close()
 
 
 def test_a_durability_nobody_knows_is_refused(url: str) -> None:
@@ -81,26 +68,13 @@ def test_a_durability_nobody_knows_is_refused(url: str) -> None:
         ("nonsense", InvalidInput, "'nonsense' for parameter 'backend_store_uri'"),
         ("sqlite://", InvalidInput, "needs a file"),
         ("sqlite:///:memory:", InvalidInput, "needs a file"),
-        ("postgresql://ann:secret@h/db", NotOffered, r"postgresql://ann:\*\*\*@h/db"),
+        ("mysql://ann:secret@h/db", NotOffered, r"mysql://ann:\*\*\*@h/db"),
+        ("postgresql://ann:secret@h:port/db", InvalidInput, r"postgresql://ann:\*\*\*@h:port/db"),
     ],
 )
 def test_a_database_that_cannot_be_is_refused(url: str, error: type[MlkeepException], sentence: str) -> None:
     with pytest.raises(error, match=sentence):
         SqlStorage(url)
-
-
-def test_the_folder_of_a_database_is_made(tmp_path: Path) -> None:
-    SqlStorage(f"sqlite:///{tmp_path}/some/where/mlkeep.db").close()
-    assert (tmp_path / "some" / "where" / "mlkeep.db").exists()
-    (tmp_path / "file").write_text("")
-    with pytest.raises(Unavailable, match="cannot be made"):
-        SqlStorage(f"sqlite:///{tmp_path}/file/mlkeep.db")
-
-
-def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Path) -> None:
-    (tmp_path / "letter.txt").write_text("Dear database, " * 100)
-    with pytest.raises(Unavailable, match=r"letter\.txt' cannot be opened: file is not a database"):
-        SqlStorage(f"sqlite:///{tmp_path}/letter.txt")
 
 
 # Transactions
@@ -116,12 +90,12 @@ def test_a_read_sees_one_state_and_changes_nothing(storage: SqlStorage, run: int
 
     assert storage.read(read) == [0, 0]
     assert storage.read(lambda tx: len(tx.metrics.history(run, "m", None, None).items)) == 1
-    with pytest.raises(Unavailable, match="readonly"):
+    with pytest.raises(Unavailable, match=r"read-?only"):
         storage.read(lambda tx: tx.metrics.add(run, [Metric("m", 2.0, 1)]))
 
 
 def test_a_write_sees_what_was_written_before_it(storage: SqlStorage) -> None:
-    with busy(storage.write):
+    with all_busy(storage):
         made = storage.write(add_experiment)
         seen = storage.write(lambda tx: tx.experiments.get("1").name)
     assert (made.result(10), seen.result(10)) == ("1", "e")
@@ -133,7 +107,7 @@ def test_an_operation_that_fails_leaves_nothing_and_disturbs_no_other(storage: S
         add_run(tx, "fails")
         raise InvalidInput("No.")
 
-    with busy(storage.write):
+    with all_busy(storage):
         first = storage.write(lambda tx: add_experiment(tx, "first"))
         failing = storage.write(fail)
         second = storage.write(lambda tx: add_experiment(tx, "second"))
@@ -152,11 +126,11 @@ def test_an_operation_that_fails_leaves_nothing_and_disturbs_no_other(storage: S
 
 
 def test_a_fault_of_an_operation_is_no_failure_of_the_database(storage: SqlStorage, run: int) -> None:
-    with busy(storage.write):
+    with all_busy(storage):
         broken = storage.write(lambda tx: tx.tags.put(999, {"t": "1"}))  # there is no such run
         fine = storage.write(lambda tx: tx.tags.put(run, {"t": "1"}))
     assert fine.result(10) is None
-    with pytest.raises((IntegrityError, sqlite3.IntegrityError), match="FOREIGN KEY"):
+    with pytest.raises((sqlite3.IntegrityError, psycopg.IntegrityError), match=r"(?i)foreign key"):
         broken.result(10)
 
 
@@ -224,7 +198,7 @@ def key_numbers(tx: Any) -> list[int | None]:
 def test_a_key_of_an_operation_that_failed_is_not_remembered(storage: SqlStorage, together: bool) -> None:
     operations = [log("lost", 1.0, error=InvalidInput("No.")), log("kept", 2.0), log("lost", 3.0), log("later", 4.0)]
     if together:
-        with busy(storage.write):
+        with all_busy(storage):
             futures = [storage.write(operation) for operation in operations]
     else:
         futures = []
@@ -238,45 +212,13 @@ def test_a_key_of_an_operation_that_failed_is_not_remembered(storage: SqlStorage
     assert len(set(numbers)) == 4
 
 
-@pytest.mark.usefixtures("run")
-def test_a_key_of_a_transaction_that_failed_is_not_remembered(storage: SqlStorage) -> None:
-    with busy(storage.write):
-        lost = storage.write(log("lost", 1.0))
-        storage.write(fill_the_disk)
-    with pytest.raises(Unavailable):
-        lost.result(10)
-    storage.write(log("kept", 2.0)).result(10)
-    storage.write(log("lost", 3.0)).result(10)
-    assert storage.read(logged) == {"kept": [2.0], "lost": [3.0], "later": []}
-
-
 # Failures
-
-
-def fill_the_disk(tx: Any) -> None:
-    """Leave the database no page more than it has, and need one."""
-    pages = pragma(tx, "page_count")
-    pragma(tx, f"max_page_count = {pages}")
-    tx.experiments.add("x" * 100_000, "", {}, 1)
-
-
-def test_a_full_disk_is_told_to_everybody_and_nothing_is_kept(storage: SqlStorage) -> None:
-    with busy(storage.write):
-        before = storage.write(lambda tx: add_experiment(tx, "before"))
-        full = storage.write(fill_the_disk)
-        after = storage.write(lambda tx: add_experiment(tx, "after"))
-    for future in (before, full, after):
-        with pytest.raises(Unavailable, match=r"could not keep the change: database or disk is full\. Try again"):
-            future.result(10)
-    assert storage.write(lambda tx: add_experiment(tx, "before")).result(10) == "1"
-    assert storage.read(lambda tx: tx.experiments.find_by_name("after")) is None
-    storage.check()
 
 
 def test_a_database_that_went_away_is_unavailable(storage: SqlStorage) -> None:
     storage.check()
     run_sql(storage, "ALTER TABLE experiments RENAME TO gone")
-    with pytest.raises(Unavailable, match="cannot be read: no such table"):
+    with pytest.raises(Unavailable, match=r"cannot be read: .*experiments"):
         storage.check()
 
 

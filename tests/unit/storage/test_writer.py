@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 
 import pytest
 
 from mlkeep.core.errors import InvalidInput, Unavailable
-from mlkeep.storage.writer import MAX_GROUP, Writer
+from mlkeep.storage.writer import MAX_GROUP, REPEATS, Outage, Remedy, Writer
 from tests.unit.storage.holding import busy
 
 Tx = list[str]
@@ -26,12 +26,14 @@ class Ledger:
 
     def __init__(self) -> None:
         self.commits: list[Tx] = []
-        self.failing: set[str] = set()
+        self.failing: dict[str, list[Exception]] = {}
         self.abandoned = 0
+        self.touched: list[list[str]] = []
         self.is_closed = False
         self._mark = 0
 
-    def begin(self) -> Tx:
+    def begin(self, touches: Sequence[str]) -> Tx:
+        self.touched.append(list(touches))
         self._fail_if_asked("begin")
         return []
 
@@ -43,6 +45,9 @@ class Ledger:
 
     def undo(self, tx: Tx) -> None:
         del tx[self._mark :]
+
+    def complete(self, _: Tx) -> None:
+        self._fail_if_asked("complete")
 
     def commit(self, tx: Tx) -> None:
         self._fail_if_asked("commit")
@@ -58,13 +63,28 @@ class Ledger:
         self.is_closed = True
 
     def _fail_if_asked(self, step: str) -> None:
-        if step in self.failing:
-            self.failing.remove(step)
-            raise DiskFullError
+        if self.failing.get(step):
+            raise self.failing[step].pop(0)
 
 
-def outage(error: BaseException) -> str | None:
-    return "disk full" if isinstance(error, DiskFullError) else None
+class ConnectionLostError(Exception):
+    pass
+
+
+class DeadlockError(Exception):
+    pass
+
+
+def outage(error: BaseException) -> Outage | None:
+    match error:
+        case DiskFullError():
+            return Outage("disk full")
+        case ConnectionLostError():
+            return Outage("connection lost", Remedy.RECONNECT)
+        case DeadlockError():
+            return Outage("deadlock", Remedy.REPEAT)
+        case _:
+            return None
 
 
 @pytest.fixture
@@ -74,7 +94,7 @@ def ledger() -> Ledger:
 
 @pytest.fixture
 def writer(ledger: Ledger) -> Iterator[Writer]:
-    writer = Writer(ledger, outage)
+    writer = Writer([ledger], outage)
     yield writer
     writer.close()
 
@@ -131,13 +151,13 @@ def test_an_operation_that_fails_fails_alone_and_leaves_nothing(
     assert ledger.commits == [[], ["a", "c"]]
 
 
-@pytest.mark.parametrize("step", ["begin", "commit"])
+@pytest.mark.parametrize("step", ["begin", "complete", "commit"])
 def test_a_failure_of_the_database_is_told_to_everybody_and_nothing_is_kept(
     writer: Writer, ledger: Ledger, step: str
 ) -> None:
     with busy(writer.submit):
         futures = [writer.submit(write(word)) for word in "abc"]
-        ledger_fails_next(ledger, step)
+        ledger_fails_next(ledger, step, DiskFullError())
     for future in futures:
         with pytest.raises(Unavailable, match=r"could not keep the change: disk full\. Try again"):
             future.result(10)
@@ -146,14 +166,14 @@ def test_a_failure_of_the_database_is_told_to_everybody_and_nothing_is_kept(
     assert ledger.commits == [[], ["d"]]
 
 
-def ledger_fails_next(ledger: Ledger, step: str) -> None:
-    """Let the step fail in the transaction after the one under way."""
+def ledger_fails_next(ledger: Ledger, step: str, *errors: Exception) -> None:
+    """Let the step fail in the transactions after the one under way."""
     original = ledger.commit
 
     def commit_then_fail(tx: Tx) -> None:
         ledger.commit = original  # type: ignore[method-assign]  # back to the class's own
         original(tx)
-        ledger.failing = {step}
+        ledger.failing = {step: list(errors)}
 
     ledger.commit = commit_then_fail  # type: ignore[method-assign]  # once
 
@@ -167,6 +187,66 @@ def test_a_failure_of_the_database_inside_an_operation_ends_the_transaction(writ
         with pytest.raises(Unavailable, match="disk full"):
             future.result(10)
     assert (ledger.commits, ledger.abandoned) == ([[]], 1)
+
+
+def test_a_transaction_is_told_what_its_operations_touch(writer: Writer, ledger: Ledger) -> None:
+    with busy(writer.submit):
+        futures = [writer.submit(write("x"), touches) for touches in (["b", "a"], [], ["a", "c"])]
+    assert [future.result(10) for future in futures] == ["wrote x"] * 3
+    assert ledger.touched == [[], ["b", "a", "c"]]
+
+
+@pytest.mark.parametrize(
+    ("step", "errors"),
+    [
+        ("begin", [ConnectionLostError()]),
+        ("complete", [ConnectionLostError()]),
+        ("commit", [DeadlockError(), DeadlockError()]),
+        ("complete", [DeadlockError()] * REPEATS),
+    ],
+)
+def test_what_was_surely_not_kept_is_run_again(
+    writer: Writer, ledger: Ledger, step: str, errors: list[Exception]
+) -> None:
+    failing = write_and_fail("b", InvalidInput("No."))
+    with busy(writer.submit):
+        first, refused, last = (writer.submit(operation) for operation in (write("a"), failing, write("c")))
+        ledger_fails_next(ledger, step, *errors)
+    assert (first.result(10), last.result(10)) == ("wrote a", "wrote c")
+    assert isinstance(refused.exception(10), InvalidInput)
+    assert ledger.commits == [[], ["a", "c"]]
+    assert ledger.abandoned == len(errors)
+
+
+@pytest.mark.parametrize(
+    ("step", "errors"),
+    [
+        ("commit", [ConnectionLostError()]),
+        ("begin", [ConnectionLostError()] * 2),
+        ("complete", [DeadlockError()] * (REPEATS + 1)),
+    ],
+    ids=["nobody knows what became of it", "the new connection is lost too", "always in somebody's way"],
+)
+def test_what_may_have_been_kept_or_does_not_succeed_is_told(
+    writer: Writer, ledger: Ledger, step: str, errors: list[Exception]
+) -> None:
+    with busy(writer.submit):
+        future = writer.submit(write("a"))
+        ledger_fails_next(ledger, step, *errors)
+    with pytest.raises(Unavailable, match=str(outage(errors[0]).words)):  # type: ignore[union-attr]  # it is one
+        future.result(10)
+    assert ledger.commits == [[]]
+
+
+def test_several_connections_write_at_once() -> None:
+    ledgers = [Ledger(), Ledger()]
+    writer = Writer(ledgers, outage)
+    with busy(writer.submit, writers=2):
+        future = writer.submit(write("a"))
+    assert future.result(10) == "wrote a"
+    assert sorted(len(ledger.commits) for ledger in ledgers) == [1, 2]
+    writer.close()
+    assert all(ledger.is_closed for ledger in ledgers)
 
 
 def test_what_was_queued_before_the_end_is_kept_and_what_comes_after_is_refused(writer: Writer, ledger: Ledger) -> None:
@@ -184,7 +264,7 @@ def test_what_was_queued_before_the_end_is_kept_and_what_comes_after_is_refused(
 
 
 def test_a_writer_nobody_used_can_be_closed(ledger: Ledger) -> None:
-    Writer(ledger, outage).close()
+    Writer([ledger], outage).close()
 
 
 def test_an_event_loop_gets_its_answers(writer: Writer, ledger: Ledger) -> None:

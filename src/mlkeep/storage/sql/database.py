@@ -2,85 +2,117 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy import event, exc
-from sqlalchemy.pool import QueuePool
 
-from mlkeep.core.errors import InvalidInput, Unavailable
-from mlkeep.storage.sql import dialect, migrations
+from mlkeep.core.errors import InvalidInput, MlkeepException, Unavailable
+from mlkeep.storage.sql import migrations
+from mlkeep.storage.sql.dialect import Backend, backend_at
+from mlkeep.storage.sql.dialect.backend import GiveNumbers
+from mlkeep.storage.sql.events import write_pending
 from mlkeep.storage.sql.keys import KeyDictionary
 from mlkeep.storage.sql.session import Session
 from mlkeep.storage.sql.transaction import SqlTransaction
+from mlkeep.storage.writer import Outage, Remedy
 
-READERS = 8
-"""Connections for reading that one process may hold."""
-
-DURABILITY = ("normal", "full")
-"""`normal` survives the death of the process, `full` also the loss of power."""
-
-_OUTAGES = (exc.OperationalError, exc.InternalError, sqlite3.OperationalError, sqlite3.InternalError)
+T = TypeVar("T")
 
 
 class Database:
-    """A SQLite file, made or brought up to date when it is opened.
+    """A database that is open, its tables made or found to be those this version works with.
+
+    `durability` and `read_connections` of None are what is usual for the kind of database.
 
     Raises, when opened:
-        InvalidInput: the URL is not one, or the database is newer than this version of mlkeep.
-        Unavailable: the file cannot be made or opened.
+        InvalidInput: the URL is not one, or the database cannot be used by this version of mlkeep.
+        NotOffered: there is no support for such databases, or it is not installed.
+        Unavailable: the database cannot be made or opened.
     """
 
-    def __init__(self, url: str, *, durability: str = "normal") -> None:
-        parsed = _parsed(url)
-        self._file = file_of(url)
-        _make_folder(self._file.parent)
+    def __init__(self, url: str, *, durability: str | None = None, read_connections: int | None = None) -> None:
+        self.backend = backend_at(url, durability, read_connections=read_connections)
+        self.backend.prepare()
         self.keys = KeyDictionary()
-        self._write_engine = _engine(parsed, durability, read_only=False)
-        self._read_engine = _engine(parsed, durability, read_only=True)
-        try:
-            migrations.known_revision(self._read_engine)  # changes nothing, unlike a connection for writing
-            migrations.bring_up_to_date(self._write_engine)
-        except InvalidInput:
-            self.close()
-            raise
-        except (exc.DatabaseError, sqlite3.DatabaseError) as err:
-            self.close()
-            raise Unavailable(f"The database file '{self._file}' cannot be opened: {reason(err)}.") from err
-        self._opened = _identity(self._file)
-
-    @contextmanager
-    def reading(self) -> Iterator[SqlTransaction]:
-        """A transaction that sees one consistent state. Raises Unavailable."""
+        self._write_engine = self.backend.engine(read_only=False)
+        self._read_engine = self.backend.engine(read_only=True)
+        self._numbering = self.backend.numbering(self._write_engine)
         try:
             with self._read_engine.connect() as connection:
-                connection.begin()
-                yield SqlTransaction(Session(connection, self.keys))
-        except (exc.OperationalError, sqlite3.OperationalError, exc.TimeoutError) as err:
-            raise Unavailable(f"The database cannot be read: {reason(err)}. Try again.") from err
+                self.backend.check_server(connection)
+            migrations.prepare(self.backend, reading=self._read_engine, writing=self._write_engine)
+            self.backend.remember_identity()
+        except Exception as err:
+            self.close()
+            if isinstance(err, MlkeepException) or (outage := self.outage(err)) is None:
+                raise
+            raise Unavailable(f"The {self.backend.place} cannot be opened: {outage.words}.") from err
 
-    def writing(self) -> WriteConnection:
-        """The connection the writer works on."""
-        return WriteConnection(self._write_engine, self.keys)
+    def read(self, operation: Callable[[SqlTransaction], T]) -> T:
+        """Run an operation on one consistent state; once more if the connection was lost. Raises Unavailable."""
+        try:
+            return self._read(operation)
+        except Exception as err:
+            if (outage := self.outage(err)) is None:
+                raise self._explained(err) from err
+            if outage.remedy is not Remedy.RECONNECT:
+                raise _unreadable(outage) from err
+        self._read_engine.dispose()  # where one connection is dead, the others that rest are
+        try:
+            return self._read(operation)
+        except Exception as err:
+            if (outage := self.outage(err)) is None:
+                raise self._explained(err) from err
+            raise _unreadable(outage) from err
+
+    def writing(self) -> list[WriteConnection]:
+        """The connections the writer works on."""
+        return [
+            WriteConnection(self.backend, self._write_engine, self.keys, self._numbering)
+            for _ in range(self.backend.writers)
+        ]
+
+    def outage(self, error: BaseException) -> Outage | None:
+        """How the database failed; None if it was no failure of the database."""
+        outage = self.backend.outage(error)
+        if outage is not None and outage.remedy is Remedy.RECONNECT:
+            self.keys.forget()  # a server that crashed, or was replaced, may have lost what it gave out last
+        return outage
 
     def check(self) -> None:
         """Raises Unavailable: the database cannot be read, or what is under its name is not what was opened."""
-        if _identity(self._file) != self._opened:
-            # The open connections still work, on a file that nobody will ever find again.
-            raise Unavailable(
-                f"The database file '{self._file}' was removed or replaced while it was open: put it back, and restart."
-            )
-        with self.reading() as tx:
-            tx.session.connection.exec_driver_sql("SELECT 1 FROM experiments LIMIT 1")
+        self.backend.check_identity()
+        self.read(lambda tx: tx.session.connection.exec_driver_sql("SELECT 1 FROM experiments LIMIT 1"))
 
     def close(self) -> None:
         """Close all connections."""
+        if self._numbering is not None:
+            self._numbering.close()
         self._read_engine.dispose()
         self._write_engine.dispose()
+
+    def _read(self, operation: Callable[[SqlTransaction], T]) -> T:
+        with self._read_engine.connect() as connection:
+            try:
+                connection.begin()
+                session = Session(connection, self.keys)
+                self.backend.begin_read(session.cursor)
+                return operation(SqlTransaction(session))
+            except MlkeepException:
+                raise
+            except Exception as err:
+                outage = self.backend.outage(err)
+                if outage is not None and outage.remedy is Remedy.RECONNECT:
+                    connection.invalidate()
+                raise
+
+    def _explained(self, error: Exception) -> Exception:
+        if self.backend.is_too_much(error):
+            return InvalidInput(
+                "The request is longer or more deeply nested than the database can work on: shorten it."
+            )
+        return error
 
 
 class WriteConnection:
@@ -90,34 +122,50 @@ class WriteConnection:
     what the driver raises, after which `abandon` is the only thing to do.
     """
 
-    def __init__(self, engine: sa.Engine, keys: KeyDictionary) -> None:
+    def __init__(self, backend: Backend, engine: sa.Engine, keys: KeyDictionary, numbering: GiveNumbers | None) -> None:
+        self._backend = backend
         self._engine = engine
         self._keys = keys
+        self._numbering = numbering
         self._connection: sa.Connection | None = None
+        self._has_savepoint = False
         self._kept_keys: dict[str, int] = {}
+        self._kept_events = 0
 
-    def begin(self) -> SqlTransaction:
-        """Start a transaction."""
+    def begin(self, touches: Sequence[str]) -> SqlTransaction:
+        """Start a transaction in which nobody else comes in the way of what it touches."""
         if self._connection is None:
             self._connection = self._engine.connect()
         self._connection.begin()
-        self._kept_keys = {}
-        return SqlTransaction(Session(self._connection, self._keys))
+        self._has_savepoint = False
+        self._kept_keys, self._kept_events = {}, 0
+        session = Session(self._connection, self._keys, self._numbering)
+        self._backend.begin_write(session.cursor, touches)
+        return SqlTransaction(session)
 
     def mark(self, tx: SqlTransaction) -> None:
         """Mark where the next operation starts."""
-        self._kept_keys = dict(tx.session.new_keys)
-        tx.session.cursor.execute("SAVEPOINT operation")
+        session = tx.session
+        self._kept_keys, self._kept_events = dict(session.new_keys), len(session.pending_events)
+        release = ("RELEASE operation",) if self._has_savepoint else ()
+        self._backend.run(session.cursor, *release, "SAVEPOINT operation")
+        self._has_savepoint = True
 
     def keep(self, tx: SqlTransaction) -> None:
-        """Keep what was done since the mark."""
-        tx.session.cursor.execute("RELEASE operation")
+        """Keep what was done since the mark. The savepoint goes with the next mark, or with the commit."""
 
     def undo(self, tx: SqlTransaction) -> None:
         """Undo what was done since the mark."""
-        tx.session.cursor.execute("ROLLBACK TO operation")
-        tx.session.cursor.execute("RELEASE operation")
-        tx.session.new_keys = self._kept_keys
+        session = tx.session
+        self._backend.run(session.cursor, "ROLLBACK TO operation")
+        session.new_keys = self._kept_keys
+        del session.pending_events[self._kept_events :]
+
+    def complete(self, tx: SqlTransaction) -> None:
+        """Do what comes last in a transaction."""
+        if tx.session.pending_events:
+            self._backend.last_in_line(tx.session.cursor)
+            write_pending(tx.session)
 
     def commit(self, tx: SqlTransaction) -> None:
         """Make everything durable."""
@@ -142,78 +190,5 @@ class WriteConnection:
             self._connection = None
 
 
-def file_of(url: str) -> Path:
-    """The file of a SQLite database.
-
-    Raises:
-        InvalidInput: `url` is no database URL, or names no file.
-        NotOffered: it names a database of another kind.
-    """
-    parsed = _parsed(url)
-    dialect.check_url(parsed)
-    if not parsed.database or parsed.database == ":memory:":
-        raise InvalidInput(
-            "A SQLite backend store needs a file, such as sqlite:///mlkeep.db: several connections work on it."
-        )
-    return Path(parsed.database)
-
-
-def outage(error: BaseException) -> str | None:
-    """In a few words how the database failed; None if it was no failure of the database."""
-    if isinstance(error, _OUTAGES) or type(error) in {exc.DatabaseError, sqlite3.DatabaseError}:
-        return reason(error)
-    return None
-
-
-def reason(error: BaseException) -> str:
-    """A few words about a driver's error, without SQL."""
-    origin = getattr(error, "orig", None) or error
-    return str(origin).splitlines()[0].rstrip(".")
-
-
-def _identity(file: Path) -> tuple[int, int] | None:
-    """Which file is under a name; None if there is none."""
-    try:
-        status = file.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
-
-
-def _parsed(url: str) -> sa.URL:
-    try:
-        return sa.make_url(url)
-    except exc.ArgumentError:
-        raise InvalidInput(
-            f"Invalid value '{url}' for parameter 'backend_store_uri' supplied: it must be a database URL such as "
-            "sqlite:///mlkeep.db."
-        ) from None
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as err:
-        raise Unavailable(f"The folder '{folder}' for the database cannot be made: {err.strerror}.") from err
-
-
-def _engine(url: sa.URL, durability: str, *, read_only: bool) -> sa.Engine:
-    if durability not in DURABILITY:
-        raise InvalidInput(f"Invalid durability '{durability}': it must be one of {', '.join(DURABILITY)}.")
-    engine = sa.create_engine(
-        url,
-        poolclass=QueuePool,
-        pool_size=READERS if read_only else 1,
-        max_overflow=0,
-        connect_args={"check_same_thread": False},
-    )
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: Any, _record: Any) -> None:
-        dialect.prepare_sqlite_connection(connection, durability=durability, read_only=read_only)
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: sa.Connection) -> None:
-        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
-
-    return engine
+def _unreadable(outage: Outage) -> Unavailable:
+    return Unavailable(f"The database cannot be read: {outage.words}. Try again.")

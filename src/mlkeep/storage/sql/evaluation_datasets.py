@@ -20,7 +20,7 @@ from mlkeep.storage.sql.schema import (
     evaluation_datasets,
     evaluation_records,
 )
-from mlkeep.storage.sql.search import Children, Searchable, page_of
+from mlkeep.storage.sql.search import Children, Searchable, among, page_of
 from mlkeep.storage.sql.session import AnyRow, Session, chunks
 from mlkeep.storage.sql.tokens import place_of, refused, token_of
 
@@ -86,7 +86,9 @@ class SqlEvaluationDatasets:
     def unlink(self, dataset_id: str, experiment_ids: Sequence[str], now_ms: int) -> None:
         key, table = self._row(dataset_id).id, evaluation_dataset_experiments
         experiments = [experiment_key(experiment_id) for experiment_id in experiment_ids]
-        self._session.execute(table.delete().where(table.c.dataset_id == key, table.c.experiment_id.in_(experiments)))
+        self._session.execute(
+            table.delete().where(table.c.dataset_id == key, among(table.c.experiment_id, experiments))
+        )
         self._update(key, updated_ms=now_ms)
 
     def search(self, search: Search, experiment_ids: Sequence[str]) -> Page:
@@ -94,7 +96,7 @@ class SqlEvaluationDatasets:
         if experiment_ids:
             table = evaluation_dataset_experiments
             experiments = sorted({experiment_key(experiment_id) for experiment_id in experiment_ids})
-            linked = select(table.c.dataset_id).where(table.c.experiment_id.in_(experiments))
+            linked = select(table.c.dataset_id).where(among(table.c.experiment_id, experiments))
             conditions.append(evaluation_datasets.c.id.in_(linked))
         found = page_of(
             self._session.connection,

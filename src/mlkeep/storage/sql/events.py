@@ -9,8 +9,11 @@ import msgspec
 from sqlalchemy import select
 
 from mlkeep.storage.contract import Event
+from mlkeep.storage.sql.dialect import InsertRows
 from mlkeep.storage.sql.schema import events
 from mlkeep.storage.sql.session import Session
+
+_ADD = InsertRows(events, ["workspace", "at_ms", "principal", "action", "entity", "request_id", "before", "after"])
 
 
 class SqlEvents:
@@ -20,18 +23,7 @@ class SqlEvents:
         self._session = session
 
     def add(self, event: Event) -> None:
-        self._session.execute(
-            events.insert().values(
-                workspace=event.workspace,
-                at_ms=event.at_ms,
-                principal=event.principal,
-                action=event.action,
-                entity=event.entity,
-                request_id=event.request_id,
-                before=_text(event.before),
-                after=_text(event.after),
-            )
-        )
+        self._session.pending_events.append(event)
 
     def after(self, position: int, limit: int) -> list[tuple[int, Event]]:
         rows = self._session.execute(select(events).where(events.c.id > position).order_by(events.c.id).limit(limit))
@@ -51,6 +43,26 @@ class SqlEvents:
             )
             for row in rows
         ]
+
+
+def write_pending(session: Session) -> None:
+    """Write the events of a transaction, as the last thing in it."""
+    session.insert(
+        _ADD,
+        [
+            {
+                "workspace": event.workspace,
+                "at_ms": event.at_ms,
+                "principal": event.principal,
+                "action": event.action,
+                "entity": event.entity,
+                "request_id": event.request_id,
+                "before": _text(event.before),
+                "after": _text(event.after),
+            }
+            for event in session.pending_events
+        ],
+    )
 
 
 def _text(state: Mapping[str, Any] | None) -> str | None:

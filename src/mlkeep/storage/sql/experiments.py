@@ -11,10 +11,10 @@ from sqlalchemy import select
 from mlkeep.core.entities import Experiment, LifecycleStage, ViewType
 from mlkeep.core.errors import AlreadyExists, InvalidInput, NotFound
 from mlkeep.core.filters.ast import Entity
-from mlkeep.core.ids import DEFAULT_EXPERIMENT_ID, experiment_key
+from mlkeep.core.ids import DEFAULT_EXPERIMENT_ID, DEFAULT_EXPERIMENT_NAME, experiment_key
 from mlkeep.storage.contract import Page, Search
 from mlkeep.storage.sql.dialect import insert
-from mlkeep.storage.sql.schema import ACTIVE, DELETED, experiment_tags, experiments, runs
+from mlkeep.storage.sql.schema import ACTIVE, DELETED, Text, experiment_tags, experiments, runs
 from mlkeep.storage.sql.search import Children, Searchable, page_of
 from mlkeep.storage.sql.session import AnyRow, Session, chunks
 
@@ -25,7 +25,7 @@ _SEARCHABLE = Searchable(
     id=experiments.c.id,
     attributes={
         "name": experiments.c.name,
-        "experiment_id": sa.cast(experiments.c.id, sa.Text),
+        "experiment_id": sa.cast(experiments.c.id, Text),
         "creation_time": experiments.c.created_ms,
         "last_update_time": experiments.c.updated_ms,
     },
@@ -71,7 +71,7 @@ class SqlExperiments:
             insert(experiments)
             .values(
                 id=experiment_key(DEFAULT_EXPERIMENT_ID),
-                name="Default",
+                name=DEFAULT_EXPERIMENT_NAME,
                 artifact_location=artifact_location,
                 lifecycle=ACTIVE,
                 created_ms=now_ms,

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 class KeyDictionary:
     """Numbers of names, as far as this process has met them. A number never changes, so knowing one is enough.
 
-    Numbers given out in a transaction count for others only after its commit.
+    Numbers given out in a transaction count for others only after its commit. Where transactions run beside each other,
+    numbers are given out apart from them, for good.
     """
 
     def __init__(self) -> None:
@@ -25,3 +26,8 @@ class KeyDictionary:
         if numbers:
             with self._lock:
                 self._numbers.update(numbers)
+
+    def forget(self) -> None:
+        """Know nothing: the database may not be in the state it was in."""
+        with self._lock:
+            self._numbers = {}

@@ -18,6 +18,7 @@ from mlkeep.storage.sql.metrics import read_value
 from mlkeep.storage.sql.schema import (
     ACTIVE,
     DELETED,
+    Text,
     keys,
     logged_model_params,
     logged_model_tags,
@@ -177,7 +178,7 @@ class SqlLoggedModels:
                 .join(logged_models, logged_models.c.id == columns.model_id)
                 .where(columns.model_id.in_(part))
                 .distinct()
-                .order_by(columns.model_id, keys.c.name, columns.timestamp_ms, columns.step)
+                .order_by(columns.model_id, keys.c.name, columns.timestamp_ms, columns.step, columns.value)
             )
             for owner, model, name, value, timestamp_ms, step, dataset, digest, run_id in self._session.execute(
                 statement
@@ -212,7 +213,7 @@ def _latest_points(dataset: OnDataset | None) -> sa.Subquery:
     columns = _points_on([dataset] if dataset else []).c
     rank = sa.func.row_number().over(
         partition_by=(columns.model_id, columns.key_id),
-        order_by=(columns.timestamp_ms.desc(), columns.step.desc(), columns.value.desc()),
+        order_by=(columns.timestamp_ms.desc(), columns.step.desc(), columns.value.desc().nulls_last()),
     )
     ranked = select(columns.model_id, columns.key_id, columns.value, rank.label("place")).subquery()
     return select(*ranked.c).where(ranked.c.place == 1).subquery("latest_model_points")
@@ -238,10 +239,12 @@ def _searchable(session: Session, points: sa.Subquery) -> Searchable:
             "name": columns.name,
             "model_id": columns.model_id,
             "model_type": columns.model_type,
-            "status": sa.case({status.value: status.name for status in LoggedModelStatus}, value=columns.status),
+            "status": sa.cast(
+                sa.case({status.value: status.name for status in LoggedModelStatus}, value=columns.status), Text
+            ),
             "source_run_id": columns.source_run_id,
-            "experiment_id": sa.cast(columns.experiment_id, sa.Text),
-            "lifecycle_stage": sa.case({ACTIVE: "active", DELETED: "deleted"}, value=columns.lifecycle),
+            "experiment_id": sa.cast(columns.experiment_id, Text),
+            "lifecycle_stage": sa.cast(sa.case({ACTIVE: "active", DELETED: "deleted"}, value=columns.lifecycle), Text),
             "artifact_location": columns.artifact_uri,
             "status_message": columns.status_message,
             "creation_timestamp": columns.created_ms,

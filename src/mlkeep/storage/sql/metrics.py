@@ -10,51 +10,35 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import func, select
 
 from mlkeep.core.entities import Metric
 from mlkeep.core.errors import InvalidInput
 from mlkeep.storage.contract import Page
-from mlkeep.storage.sql.dialect import Prepared, insert
+from mlkeep.storage.sql.dialect import InsertRows
 from mlkeep.storage.sql.schema import keys, latest_metrics, logged_models, metric_tail, runs
 from mlkeep.storage.sql.search import among
 from mlkeep.storage.sql.session import Session, chunks
 from mlkeep.storage.sql.tokens import place_of, refused, token_of
 
-_ADD_POINT = Prepared(
-    metric_tail.insert().values(
-        {
-            name: bindparam(name)
-            for name in (
-                "run_id",
-                "key_id",
-                "step",
-                "timestamp_ms",
-                "value",
-                "model_id",
-                "dataset_name",
-                "dataset_digest",
-            )
-        }
-    )
+_ADD_POINTS = InsertRows(
+    metric_tail,
+    ["run_id", "key_id", "step", "timestamp_ms", "value", "model_id", "dataset_name", "dataset_digest"],
 )
 
 
-def _put_latest() -> Prepared:
-    names = ("run_id", "key_id", "step", "timestamp_ms", "value")
-    statement = insert(latest_metrics).values({name: bindparam(name) for name in names})
-    new, old = statement.excluded, latest_metrics.c
-    return Prepared(
-        statement.on_conflict_do_update(
-            index_elements=["run_id", "key_id"],
-            set_={name: new[name] for name in names[2:]},
-            where=sa.tuple_(new.step, new.timestamp_ms, func.coalesce(new.value, sa.literal_column("0.0")))
-            > sa.tuple_(old.step, old.timestamp_ms, func.coalesce(old.value, sa.literal_column("0.0"))),
-        )
+def _if_later(insert: Any) -> Any:
+    """Put a point into the place of one that it is later than."""
+    new, old = insert.excluded, latest_metrics.c
+    return insert.on_conflict_do_update(
+        index_elements=["run_id", "key_id"],
+        set_={name: new[name] for name in ("step", "timestamp_ms", "value")},
+        where=sa.tuple_(new.step, new.timestamp_ms, func.coalesce(new.value, sa.literal_column("0.0")))
+        > sa.tuple_(old.step, old.timestamp_ms, func.coalesce(old.value, sa.literal_column("0.0"))),
     )
 
 
-_PUT_LATEST = _put_latest()
+_PUT_LATEST = InsertRows(latest_metrics, ["run_id", "key_id", "step", "timestamp_ms", "value"], _if_later)
 
 
 class SqlMetrics:
@@ -64,10 +48,10 @@ class SqlMetrics:
         self._session = session
 
     def add(self, run: int, points: Sequence[Metric]) -> None:
-        numbers = {key: self._session.key_number_or_new(key) for key in dict.fromkeys(point.key for point in points)}
+        numbers = self._session.key_numbers(point.key for point in points)
         models = self._models({point.model_id for point in points if point.model_id})
-        self._session.run_many(
-            _ADD_POINT,
+        self._session.insert(
+            _ADD_POINTS,
             [
                 {
                     "run_id": run,
@@ -82,7 +66,7 @@ class SqlMetrics:
                 for point in points
             ],
         )
-        self._session.run_many(
+        self._session.insert(
             _PUT_LATEST,
             [
                 {
@@ -101,23 +85,27 @@ class SqlMetrics:
         if number is None:
             return Page([], None)
         columns = metric_tail.c
-        is_nan, value = columns.value.is_(None), func.coalesce(columns.value, 0.0)
-        statement = (
+        points = (
             select(columns.timestamp_ms, columns.step, columns.value)
             .where(columns.run_id == run, columns.key_id == number)
             .distinct()
-            .order_by(columns.timestamp_ms, columns.step, value, is_nan)
+            .subquery()
         )
+        place = (
+            points.c.timestamp_ms,
+            points.c.step,
+            func.coalesce(points.c.value, sa.literal_column("0.0")),
+            sa.case((points.c.value.is_(None), 1), else_=0),
+        )
+        statement = select(points).order_by(*place)
         if token:
-            statement = statement.where(
-                sa.tuple_(columns.timestamp_ms, columns.step, value, is_nan) > sa.tuple_(*_position(token))
-            )
+            statement = statement.where(sa.tuple_(*place) > sa.tuple_(*_position(token)))
         if limit is not None:
             statement = statement.limit(limit + 1)
         rows = self._session.execute(statement).fetchall()
         further = limit is not None and len(rows) > limit
-        points = [Metric(key, read_value(row.value), row.timestamp_ms, row.step) for row in rows[:limit]]
-        return Page(points, _token(points[-1]) if further else None)
+        found = [Metric(key, read_value(row.value), row.timestamp_ms, row.step) for row in rows[:limit]]
+        return Page(found, _token(found[-1]) if further else None)
 
     def bulk_history(self, run_ids: Sequence[str], key: str, limit: int) -> list[Metric]:
         columns = self._points_of_runs(run_ids, key).subquery().c

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 
 from mlkeep.core.errors import InvalidInput
-from mlkeep.storage.sql.dialect import Prepared, insert
+from mlkeep.storage.sql.dialect import InsertRows
 from mlkeep.storage.sql.schema import params
-from mlkeep.storage.sql.session import Session
+from mlkeep.storage.sql.session import Session, chunks
 
-_ADD = Prepared(
-    insert(params)
-    .values(run_id=bindparam("run_id"), key_id=bindparam("key_id"), value=bindparam("value"))
-    .on_conflict_do_nothing(index_elements=["run_id", "key_id"])
-    .returning(params.c.key_id)
-)
-_FIND = Prepared(
-    select(params.c.value).where(params.c.run_id == bindparam("run_id"), params.c.key_id == bindparam("key_id"))
+_ADD = InsertRows(
+    params,
+    ["run_id", "key_id", "value"],
+    lambda insert: insert.on_conflict_do_nothing(index_elements=["run_id", "key_id"]),
 )
 
 
@@ -29,13 +25,22 @@ class SqlParams:
         self._session = session
 
     def add(self, run: int, params: Mapping[str, str]) -> None:
+        numbers = self._session.key_numbers(params)
+        rows = [{"run_id": run, "key_id": numbers[key], "value": value} for key, value in params.items()]
+        if self._session.insert(_ADD, rows) == len(rows):
+            return
+        known = self._known(run, list(numbers.values()))
         for key, value in params.items():
-            place = {"run_id": run, "key_id": self._session.key_number_or_new(key)}
-            if self._session.first(_ADD, {**place, "value": value}) is not None:
-                continue
-            (known,) = self._session.first(_FIND, place)
-            if known != value:
+            if (before := known[numbers[key]]) != value:
                 raise InvalidInput(
                     f"Changing param values is not allowed. Param with key='{key}' was already logged with "
-                    f"value='{known}'. Attempted logging new value '{value}'. Log it under another key, or in a new run."
+                    f"value='{before}'. Attempted logging new value '{value}'. Log it under another key, or in a new run."
                 )
+
+    def _known(self, run: int, numbers: list[int]) -> dict[int, str]:
+        """The values of params, by the number of the key."""
+        found: dict[int, str] = {}
+        for part in chunks(numbers):
+            statement = select(params.c.key_id, params.c.value).where(params.c.run_id == run, params.c.key_id.in_(part))
+            found.update((number, value) for number, value in self._session.execute(statement))
+        return found

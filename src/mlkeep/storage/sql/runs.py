@@ -30,6 +30,7 @@ from mlkeep.storage.sql.inputs import SqlInputs
 from mlkeep.storage.sql.metrics import SqlMetrics
 from mlkeep.storage.sql.schema import (
     ACTIVE,
+    Text,
     datasets,
     experiments,
     keys,
@@ -45,7 +46,7 @@ from mlkeep.storage.sql.session import AnyRow, Session, chunks
 
 _FIND = Prepared(select(runs.c.id, runs.c.lifecycle).where(runs.c.run_id == bindparam("run_id")))
 
-_STATUS_TEXT = sa.case({status.value: status.name for status in RunStatus}, value=runs.c.status)
+_STATUS_TEXT = sa.cast(sa.case({status.value: status.name for status in RunStatus}, value=runs.c.status), Text)
 
 
 class SqlRuns:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     Double,
     ForeignKey,
     Index,
@@ -16,11 +17,12 @@ from sqlalchemy import (
     MetaData,
     SmallInteger,
     Table,
-    Text,
     UniqueConstraint,
     func,
     text,
 )
+from sqlalchemy import Text as AnyText
+from sqlalchemy.dialects import postgresql
 
 metadata = MetaData(
     naming_convention={
@@ -30,6 +32,9 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+Text = AnyText().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+"""Compared and sorted by code points, on every database alike, whatever language it was set up for."""
 
 RowId = BigInteger().with_variant(Integer(), "sqlite")
 """SQLite numbers rows itself only in columns of type INTEGER."""
@@ -126,6 +131,11 @@ latest_metrics = Table(
 Index("ix_latest_metrics_value", latest_metrics.c.key_id, latest_metrics.c.value, latest_metrics.c.run_id)
 
 
+def indexed_start(value: ColumnElement[str]) -> ColumnElement[str]:
+    """The part of a value that its index holds, in the very words of the index, else databases do not see it is that."""
+    return func.substr(value, text("1"), text(str(VALUE_PREFIX)), type_=Text)
+
+
 def _texts_of_runs(name: str) -> Table:
     table = Table(
         name,
@@ -135,7 +145,7 @@ def _texts_of_runs(name: str) -> Table:
         Column("value", Text, nullable=False),
         sqlite_with_rowid=False,
     )
-    Index(f"ix_{name}_value", table.c.key_id, func.substr(table.c.value, 1, text(str(VALUE_PREFIX))))
+    Index(f"ix_{name}_value", table.c.key_id, indexed_start(table.c.value))
     return table
 
 

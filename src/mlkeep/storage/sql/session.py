@@ -8,8 +8,10 @@ from typing import Any, TypeAlias
 import sqlalchemy as sa
 from sqlalchemy import Executable, bindparam, select
 
+from mlkeep.storage.contract import Event
 from mlkeep.storage.sql import schema
-from mlkeep.storage.sql.dialect import Prepared, insert
+from mlkeep.storage.sql.dialect import InsertRows, Prepared, insert
+from mlkeep.storage.sql.dialect.backend import GiveNumbers
 from mlkeep.storage.sql.keys import KeyDictionary
 
 AnyRow: TypeAlias = sa.Row[*tuple[Any, ...]]
@@ -22,13 +24,15 @@ _ADD_KEY = Prepared(insert(schema.keys).values(name=bindparam("name")).returning
 
 
 class Session:
-    """One transaction's connection."""
+    """One transaction's connection. `numbering` gives keys their numbers where that is not done in the transaction."""
 
-    def __init__(self, connection: sa.Connection, keys: KeyDictionary) -> None:
+    def __init__(self, connection: sa.Connection, keys: KeyDictionary, numbering: GiveNumbers | None = None) -> None:
         self.connection = connection
         self.cursor: Any = connection.connection.cursor()
         self.new_keys: dict[str, int] = {}
+        self.pending_events: list[Event] = []
         self._keys = keys
+        self._numbering = numbering
 
     # Hot statements, on the driver's cursor.
 
@@ -37,10 +41,9 @@ class Session:
         sql, order = statement.on(self.connection.dialect)
         return self.cursor.execute(sql, tuple(values[name] for name in order)).fetchone()
 
-    def run_many(self, statement: Prepared, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Execute once for each row."""
-        sql, order = statement.on(self.connection.dialect)
-        self.cursor.executemany(sql, [tuple(row[name] for name in order) for row in rows])
+    def insert(self, statement: InsertRows, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Insert rows; how many were inserted or replaced."""
+        return statement.run(self.cursor, self.connection.dialect, rows)
 
     # Everything else.
 
@@ -59,12 +62,21 @@ class Session:
             self._keys.learn({name: known})
         return known
 
-    def key_number_or_new(self, name: str) -> int:
-        """The number of a key, given out now if need be."""
-        if (known := self.key_number(name)) is None:
-            known = int(self.first(_ADD_KEY, {"name": name})[0])
-            self.new_keys[name] = known
-        return known
+    def key_numbers(self, names: Iterable[str]) -> dict[str, int]:
+        """The numbers of keys, given out now if need be."""
+        wanted = dict.fromkeys(names)
+        if self._numbering is None:
+            return {name: self.key_number(name) or self._new_key(name) for name in wanted}
+        numbers = {name: number for name in wanted if (number := self._keys.number(name)) is not None}
+        if missing := [name for name in wanted if name not in numbers]:
+            given = self._numbering(missing)
+            self._keys.learn(given)
+            numbers.update(given)
+        return numbers
+
+    def _new_key(self, name: str) -> int:
+        number = self.new_keys[name] = int(self.first(_ADD_KEY, {"name": name})[0])
+        return number
 
 
 def chunks(values: Sequence[Any]) -> Iterator[Sequence[Any]]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import TypeVar
 
 from mlkeep.storage.contract import Operation
-from mlkeep.storage.sql.database import Database, outage
+from mlkeep.storage.sql.database import Database
 from mlkeep.storage.writer import Writer
 
 T = TypeVar("T")
@@ -15,19 +16,20 @@ T = TypeVar("T")
 class SqlStorage:
     """Runs operations on the database at `url`. See `contract.Storage` for what it promises, `Database` for errors."""
 
-    def __init__(self, url: str, *, durability: str = "normal") -> None:
-        self._database = Database(url, durability=durability)
-        self._writer = Writer(self._database.writing(), outage)
+    def __init__(self, url: str, *, durability: str | None = None, read_connections: int | None = None) -> None:
+        self._database = Database(url, durability=durability, read_connections=read_connections)
+        self._writer = Writer(
+            self._database.writing(), self._database.outage, max_group=self._database.backend.max_group
+        )
 
-    def write(self, operation: Operation[T]) -> Future[T]:
-        return self._writer.submit(operation)
+    def write(self, operation: Operation[T], touches: Sequence[str] = ()) -> Future[T]:
+        return self._writer.submit(operation, touches)
 
-    async def write_async(self, operation: Operation[T]) -> T:
-        return await self._writer.submit_from_loop(operation)
+    async def write_async(self, operation: Operation[T], touches: Sequence[str] = ()) -> T:
+        return await self._writer.submit_from_loop(operation, touches)
 
     def read(self, operation: Operation[T]) -> T:
-        with self._database.reading() as tx:
-            return operation(tx)
+        return self._database.read(operation)
 
     def check(self) -> None:
         self._database.check()

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 
-from mlkeep.storage.sql.dialect import Prepared, insert
+from mlkeep.storage.sql.dialect import InsertRows
 from mlkeep.storage.sql.schema import run_tags
 from mlkeep.storage.sql.session import Session
 
-
-def _put() -> Prepared:
-    statement = insert(run_tags).values(
-        run_id=bindparam("run_id"), key_id=bindparam("key_id"), value=bindparam("value")
-    )
-    return Prepared(
-        statement.on_conflict_do_update(index_elements=["run_id", "key_id"], set_={"value": statement.excluded.value})
-    )
-
-
-_PUT = _put()
+_PUT = InsertRows(
+    run_tags,
+    ["run_id", "key_id", "value"],
+    lambda insert: insert.on_conflict_do_update(
+        index_elements=["run_id", "key_id"], set_={"value": insert.excluded.value}
+    ),
+)
 
 
 class SqlTags:
@@ -30,12 +26,9 @@ class SqlTags:
         self._session = session
 
     def put(self, run: int, tags: Mapping[str, str]) -> None:
-        self._session.run_many(
-            _PUT,
-            [
-                {"run_id": run, "key_id": self._session.key_number_or_new(key), "value": value}
-                for key, value in tags.items()
-            ],
+        numbers = self._session.key_numbers(tags)
+        self._session.insert(
+            _PUT, [{"run_id": run, "key_id": numbers[key], "value": value} for key, value in tags.items()]
         )
 
     def delete(self, run: int, key: str) -> bool:

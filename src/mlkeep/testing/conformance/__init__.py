@@ -31,6 +31,7 @@ from mlkeep.testing.conformance.search_extensions import (
     RunFieldPromises,
 )
 from mlkeep.testing.conformance.sources import SourcePromises
+from mlkeep.testing.conformance.texts import TextPromises
 from mlkeep.testing.conformance.versions import VersionPromises, VersionSearchPromises
 from mlkeep.testing.conformance.worked_examples import WorkedExamplePromises
 
@@ -56,6 +57,7 @@ __all__ = [
     "RunPromises",
     "RunSearchPromises",
     "SourcePromises",
+    "TextPromises",
     "VersionPromises",
     "VersionSearchPromises",
     "WorkedExamplePromises",

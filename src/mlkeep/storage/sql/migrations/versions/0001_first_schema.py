@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
 
+TEXT = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
 ROW_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
+LOWERING = ("pg_c_utf8", "und-x-icu", "C.utf8", "default")
+"""Collations of PostgreSQL that know the letters of many alphabets, the best first; a server has some of them."""
+
+
 def upgrade() -> None:
+    if op.get_bind().dialect.name == "postgresql":
+        _unicode_lower()
     _experiments()
     _runs()
     _inputs()
@@ -23,14 +31,24 @@ def upgrade() -> None:
     _events()
 
 
+def _unicode_lower() -> None:
+    """What ILIKE of filters compares. (SQLite has it from the connection.)"""
+    known = set(op.get_bind().scalars(sa.text("SELECT collname FROM pg_collation")))
+    collation = next(name for name in LOWERING if name in known)
+    op.execute(
+        "CREATE FUNCTION unicode_lower(text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE "
+        f"""AS 'SELECT lower($1 COLLATE "{collation}")'"""
+    )
+
+
 def _experiments() -> None:
     """Experiments, their tags, and the dictionary of keys."""
     op.create_table(
         "experiments",
         sa.Column("id", ROW_ID, autoincrement=True, nullable=False),
-        sa.Column("workspace", sa.Text(), server_default=sa.text("'default'"), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("artifact_location", sa.Text(), nullable=False),
+        sa.Column("workspace", TEXT, server_default=sa.text("'default'"), nullable=False),
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("artifact_location", TEXT, nullable=False),
         sa.Column("lifecycle", sa.SmallInteger(), nullable=False),
         sa.Column("created_ms", sa.BigInteger(), nullable=False),
         sa.Column("updated_ms", sa.BigInteger(), nullable=False),
@@ -41,8 +59,8 @@ def _experiments() -> None:
     op.create_table(
         "experiment_tags",
         sa.Column("experiment_id", ROW_ID, nullable=False),
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("key", TEXT, nullable=False),
+        sa.Column("value", TEXT, nullable=False),
         sa.ForeignKeyConstraint(
             ["experiment_id"], ["experiments.id"], name="fk_experiment_tags_experiment_id", ondelete="CASCADE"
         ),
@@ -52,7 +70,7 @@ def _experiments() -> None:
     op.create_table(
         "keys",
         sa.Column("id", ROW_ID, autoincrement=True, nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_keys"),
         sa.UniqueConstraint("name", name="uq_keys_name"),
     )
@@ -63,16 +81,16 @@ def _runs() -> None:
     op.create_table(
         "runs",
         sa.Column("id", ROW_ID, autoincrement=True, nullable=False),
-        sa.Column("run_id", sa.Text(), nullable=False),
+        sa.Column("run_id", TEXT, nullable=False),
         sa.Column("experiment_id", ROW_ID, nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("user_id", sa.Text(), nullable=False),
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("user_id", TEXT, nullable=False),
         sa.Column("status", sa.SmallInteger(), nullable=False),
         sa.Column("start_ms", sa.BigInteger(), nullable=False),
         sa.Column("end_ms", sa.BigInteger(), nullable=True),
         sa.Column("lifecycle", sa.SmallInteger(), nullable=False),
         sa.Column("deleted_ms", sa.BigInteger(), nullable=True),
-        sa.Column("artifact_uri", sa.Text(), nullable=False),
+        sa.Column("artifact_uri", TEXT, nullable=False),
         sa.ForeignKeyConstraint(["experiment_id"], ["experiments.id"], name="fk_runs_experiment_id"),
         sa.PrimaryKeyConstraint("id", name="pk_runs"),
         sa.UniqueConstraint("run_id", name="uq_runs_run_id"),
@@ -87,7 +105,7 @@ def _runs() -> None:
         "params",
         sa.Column("run_id", ROW_ID, nullable=False),
         sa.Column("key_id", ROW_ID, nullable=False),
-        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("value", TEXT, nullable=False),
         sa.ForeignKeyConstraint(["key_id"], ["keys.id"], name="fk_params_key_id"),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name="fk_params_run_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("run_id", "key_id", name="pk_params"),
@@ -97,7 +115,7 @@ def _runs() -> None:
         "run_tags",
         sa.Column("run_id", ROW_ID, nullable=False),
         sa.Column("key_id", ROW_ID, nullable=False),
-        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("value", TEXT, nullable=False),
         sa.ForeignKeyConstraint(["key_id"], ["keys.id"], name="fk_run_tags_key_id"),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name="fk_run_tags_run_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("run_id", "key_id", name="pk_run_tags"),
@@ -113,12 +131,12 @@ def _inputs() -> None:
         "datasets",
         sa.Column("id", ROW_ID, autoincrement=True, nullable=False),
         sa.Column("experiment_id", ROW_ID, nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("digest", sa.Text(), nullable=False),
-        sa.Column("source_type", sa.Text(), nullable=False),
-        sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("schema", sa.Text(), nullable=True),
-        sa.Column("profile", sa.Text(), nullable=True),
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("digest", TEXT, nullable=False),
+        sa.Column("source_type", TEXT, nullable=False),
+        sa.Column("source", TEXT, nullable=False),
+        sa.Column("schema", TEXT, nullable=True),
+        sa.Column("profile", TEXT, nullable=True),
         sa.ForeignKeyConstraint(
             ["experiment_id"], ["experiments.id"], name="fk_datasets_experiment_id", ondelete="CASCADE"
         ),
@@ -129,8 +147,8 @@ def _inputs() -> None:
         "run_datasets",
         sa.Column("run_id", ROW_ID, nullable=False),
         sa.Column("dataset_id", ROW_ID, nullable=False),
-        sa.Column("context", sa.Text(), nullable=True),
-        sa.Column("tags", sa.Text(), nullable=False),
+        sa.Column("context", TEXT, nullable=True),
+        sa.Column("tags", TEXT, nullable=False),
         sa.ForeignKeyConstraint(["dataset_id"], ["datasets.id"], name="fk_run_datasets_dataset_id"),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name="fk_run_datasets_run_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("run_id", "dataset_id", name="pk_run_datasets"),
@@ -140,7 +158,7 @@ def _inputs() -> None:
         "run_models",
         sa.Column("run_id", ROW_ID, nullable=False),
         sa.Column("is_output", sa.SmallInteger(), nullable=False),
-        sa.Column("model_id", sa.Text(), nullable=False),
+        sa.Column("model_id", TEXT, nullable=False),
         sa.Column("step", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name="fk_run_models_run_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("run_id", "is_output", "model_id", name="pk_run_models"),
@@ -159,8 +177,8 @@ def _metrics() -> None:
         sa.Column("timestamp_ms", sa.BigInteger(), nullable=False),
         sa.Column("value", sa.Double(), nullable=True),
         sa.Column("model_id", sa.BigInteger(), nullable=True),
-        sa.Column("dataset_name", sa.Text(), nullable=True),
-        sa.Column("dataset_digest", sa.Text(), nullable=True),
+        sa.Column("dataset_name", TEXT, nullable=True),
+        sa.Column("dataset_digest", TEXT, nullable=True),
         sa.ForeignKeyConstraint(["key_id"], ["keys.id"], name="fk_metric_tail_key_id"),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name="fk_metric_tail_run_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name="pk_metric_tail"),
@@ -194,14 +212,14 @@ def _logged_models() -> None:
     op.create_table(
         "logged_models",
         sa.Column("id", ROW_ID, autoincrement=True, nullable=False),
-        sa.Column("model_id", sa.Text(), nullable=False),
+        sa.Column("model_id", TEXT, nullable=False),
         sa.Column("experiment_id", ROW_ID, nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("model_type", sa.Text(), nullable=False),
-        sa.Column("source_run_id", sa.Text(), nullable=False),
-        sa.Column("artifact_uri", sa.Text(), nullable=False),
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("model_type", TEXT, nullable=False),
+        sa.Column("source_run_id", TEXT, nullable=False),
+        sa.Column("artifact_uri", TEXT, nullable=False),
         sa.Column("status", sa.SmallInteger(), nullable=False),
-        sa.Column("status_message", sa.Text(), nullable=False),
+        sa.Column("status_message", TEXT, nullable=False),
         sa.Column("lifecycle", sa.SmallInteger(), nullable=False),
         sa.Column("created_ms", sa.BigInteger(), nullable=False),
         sa.Column("updated_ms", sa.BigInteger(), nullable=False),
@@ -218,8 +236,8 @@ def _logged_models() -> None:
     op.create_table(
         "logged_model_params",
         sa.Column("model_id", ROW_ID, nullable=False),
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("key", TEXT, nullable=False),
+        sa.Column("value", TEXT, nullable=False),
         sa.ForeignKeyConstraint(
             ["model_id"], ["logged_models.id"], name="fk_logged_model_params_model_id", ondelete="CASCADE"
         ),
@@ -229,8 +247,8 @@ def _logged_models() -> None:
     op.create_table(
         "logged_model_tags",
         sa.Column("model_id", ROW_ID, nullable=False),
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("key", TEXT, nullable=False),
+        sa.Column("value", TEXT, nullable=False),
         sa.ForeignKeyConstraint(
             ["model_id"], ["logged_models.id"], name="fk_logged_model_tags_model_id", ondelete="CASCADE"
         ),
@@ -244,9 +262,9 @@ def _registry() -> None:
     op.create_table(
         "registered_models",
         sa.Column("id", ROW_ID, autoincrement=True, nullable=False),
-        sa.Column("workspace", sa.Text(), server_default=sa.text("'default'"), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("workspace", TEXT, server_default=sa.text("'default'"), nullable=False),
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("description", TEXT, nullable=True),
         sa.Column("last_version", sa.BigInteger(), nullable=False),
         sa.Column("created_ms", sa.BigInteger(), nullable=False),
         sa.Column("updated_ms", sa.BigInteger(), nullable=False),
@@ -256,8 +274,8 @@ def _registry() -> None:
     op.create_table(
         "registered_model_tags",
         sa.Column("model_id", ROW_ID, nullable=False),
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("key", TEXT, nullable=False),
+        sa.Column("value", TEXT, nullable=False),
         sa.ForeignKeyConstraint(
             ["model_id"], ["registered_models.id"], name="fk_registered_model_tags_model_id", ondelete="CASCADE"
         ),
@@ -269,14 +287,14 @@ def _registry() -> None:
         sa.Column("id", ROW_ID, autoincrement=True, nullable=False),
         sa.Column("model_id", ROW_ID, nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
-        sa.Column("stage", sa.Text(), nullable=False),
-        sa.Column("description", sa.Text(), nullable=True),
-        sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("storage_uri", sa.Text(), nullable=False),
-        sa.Column("run_id", sa.Text(), nullable=False),
-        sa.Column("run_link", sa.Text(), nullable=False),
-        sa.Column("logged_model_id", sa.Text(), nullable=False),
-        sa.Column("user_id", sa.Text(), nullable=False),
+        sa.Column("stage", TEXT, nullable=False),
+        sa.Column("description", TEXT, nullable=True),
+        sa.Column("source", TEXT, nullable=False),
+        sa.Column("storage_uri", TEXT, nullable=False),
+        sa.Column("run_id", TEXT, nullable=False),
+        sa.Column("run_link", TEXT, nullable=False),
+        sa.Column("logged_model_id", TEXT, nullable=False),
+        sa.Column("user_id", TEXT, nullable=False),
         sa.Column("created_ms", sa.BigInteger(), nullable=False),
         sa.Column("updated_ms", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -289,8 +307,8 @@ def _registry() -> None:
     op.create_table(
         "model_version_tags",
         sa.Column("version_id", ROW_ID, nullable=False),
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("key", TEXT, nullable=False),
+        sa.Column("value", TEXT, nullable=False),
         sa.ForeignKeyConstraint(
             ["version_id"], ["model_versions.id"], name="fk_model_version_tags_version_id", ondelete="CASCADE"
         ),
@@ -300,7 +318,7 @@ def _registry() -> None:
     op.create_table(
         "aliases",
         sa.Column("model_id", ROW_ID, nullable=False),
-        sa.Column("alias", sa.Text(), nullable=False),
+        sa.Column("alias", TEXT, nullable=False),
         sa.Column("version_id", ROW_ID, nullable=False),
         sa.ForeignKeyConstraint(["model_id"], ["registered_models.id"], name="fk_aliases_model_id", ondelete="CASCADE"),
         sa.ForeignKeyConstraint(
@@ -317,14 +335,14 @@ def _events() -> None:
     op.create_table(
         "events",
         sa.Column("id", ROW_ID, autoincrement=True, nullable=False),
-        sa.Column("workspace", sa.Text(), server_default=sa.text("'default'"), nullable=False),
+        sa.Column("workspace", TEXT, server_default=sa.text("'default'"), nullable=False),
         sa.Column("at_ms", sa.BigInteger(), nullable=False),
-        sa.Column("principal", sa.Text(), nullable=False),
-        sa.Column("action", sa.Text(), nullable=False),
-        sa.Column("entity", sa.Text(), nullable=False),
-        sa.Column("request_id", sa.Text(), nullable=False),
-        sa.Column("before", sa.Text(), nullable=True),
-        sa.Column("after", sa.Text(), nullable=True),
+        sa.Column("principal", TEXT, nullable=False),
+        sa.Column("action", TEXT, nullable=False),
+        sa.Column("entity", TEXT, nullable=False),
+        sa.Column("request_id", TEXT, nullable=False),
+        sa.Column("before", TEXT, nullable=True),
+        sa.Column("after", TEXT, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_events"),
         sqlite_autoincrement=True,
     )
@@ -354,3 +372,5 @@ def downgrade() -> None:
         "experiments",
     ):
         op.drop_table(table)
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("DROP FUNCTION unicode_lower(text)")

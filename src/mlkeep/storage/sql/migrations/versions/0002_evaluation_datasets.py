@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
 depends_on = None
 
+TEXT = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
 ROW_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
@@ -17,14 +19,14 @@ def upgrade() -> None:
     op.create_table(
         "evaluation_datasets",
         sa.Column("id", ROW_ID, autoincrement=True, nullable=False),
-        sa.Column("workspace", sa.Text(), server_default=sa.text("'default'"), nullable=False),
-        sa.Column("dataset_id", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("digest", sa.Text(), nullable=False),
-        sa.Column("schema", sa.Text(), nullable=True),
-        sa.Column("profile", sa.Text(), nullable=True),
-        sa.Column("created_by", sa.Text(), nullable=True),
-        sa.Column("updated_by", sa.Text(), nullable=True),
+        sa.Column("workspace", TEXT, server_default=sa.text("'default'"), nullable=False),
+        sa.Column("dataset_id", TEXT, nullable=False),
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("digest", TEXT, nullable=False),
+        sa.Column("schema", TEXT, nullable=True),
+        sa.Column("profile", TEXT, nullable=True),
+        sa.Column("created_by", TEXT, nullable=True),
+        sa.Column("updated_by", TEXT, nullable=True),
         sa.Column("created_ms", sa.BigInteger(), nullable=False),
         sa.Column("updated_ms", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_evaluation_datasets"),
@@ -40,8 +42,8 @@ def upgrade() -> None:
     op.create_table(
         "evaluation_dataset_tags",
         sa.Column("dataset_id", ROW_ID, nullable=False),
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("key", TEXT, nullable=False),
+        sa.Column("value", TEXT, nullable=False),
         sa.ForeignKeyConstraint(
             ["dataset_id"],
             ["evaluation_datasets.id"],
@@ -89,18 +91,18 @@ def _records() -> None:
     op.create_table(
         "evaluation_records",
         sa.Column("id", ROW_ID, autoincrement=True, nullable=False),
-        sa.Column("record_id", sa.Text(), nullable=False),
+        sa.Column("record_id", TEXT, nullable=False),
         sa.Column("dataset_id", ROW_ID, nullable=False),
-        sa.Column("input_hash", sa.Text(), nullable=False),
-        sa.Column("inputs", sa.Text(), nullable=False),
-        sa.Column("outputs", sa.Text(), nullable=True),
-        sa.Column("expectations", sa.Text(), nullable=True),
-        sa.Column("tags", sa.Text(), nullable=True),
-        sa.Column("source", sa.Text(), nullable=True),
-        sa.Column("source_type", sa.Text(), nullable=True),
-        sa.Column("source_id", sa.Text(), nullable=True),
-        sa.Column("created_by", sa.Text(), nullable=True),
-        sa.Column("updated_by", sa.Text(), nullable=True),
+        sa.Column("input_hash", TEXT, nullable=False),
+        sa.Column("inputs", TEXT, nullable=False),
+        sa.Column("outputs", TEXT, nullable=True),
+        sa.Column("expectations", TEXT, nullable=True),
+        sa.Column("tags", TEXT, nullable=True),
+        sa.Column("source", TEXT, nullable=True),
+        sa.Column("source_type", TEXT, nullable=True),
+        sa.Column("source_id", TEXT, nullable=True),
+        sa.Column("created_by", TEXT, nullable=True),
+        sa.Column("updated_by", TEXT, nullable=True),
         sa.Column("created_ms", sa.BigInteger(), nullable=False),
         sa.Column("updated_ms", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(

@@ -1,0 +1,107 @@
+"""How many statements the hot paths take; a number here is raised only on purpose."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import Engine, event
+
+from mlkeep.sdk.local import open_local
+from mlkeep.services.dispatch import Dispatcher
+from mlkeep.wire import runs
+from mlkeep.wire.message import KeyValueInput, Request
+from mlkeep.wire.metrics import LogMetric, MetricInput
+from tests.contract.conftest import DATABASES, empty_database
+
+RUN = "budgeted"
+
+REQUESTS: dict[str, Callable[[], Request]] = {
+    "log-metric": lambda: LogMetric(run_id=RUN, key="k0", value=1.0, timestamp=1),
+    "log-batch of 1000 points": lambda: runs.LogBatch(
+        run_id=RUN, metrics=[MetricInput(key=f"k{i % 10}", value=1.0, timestamp=i, step=i) for i in range(1_000)]
+    ),
+    "log-batch of 100 params": lambda: runs.LogBatch(
+        run_id=RUN, params=[KeyValueInput(key=f"p{i}", value="1") for i in range(100)]
+    ),
+    "log-parameter": lambda: runs.LogParam(run_id=RUN, key="p0", value="1"),
+    "set-tag": lambda: runs.SetTag(run_id=RUN, key="t0", value="1"),
+    "runs/create": lambda: runs.CreateRun(experiment_id="0", start_time=1, tags=[KeyValueInput(key="t0", value="1")]),
+    "runs/get": lambda: runs.GetRun(run_id=RUN),
+    "runs/search": lambda: runs.SearchRuns(experiment_ids=["0"], filter="metrics.k0 > 0 AND params.p0 = '1'"),
+}
+
+BUDGETS = {
+    # Begin and end are counted. On PostgreSQL a transaction begins and takes its locks in one round trip, and rows of
+    # one table go in by one statement; on SQLite rows that go in one after another are counted once.
+    "log-metric": {"sqlite": 5, "postgres": 5},
+    "log-batch of 1000 points": {"sqlite": 5, "postgres": 5},
+    "log-batch of 100 params": {"sqlite": 5, "postgres": 5},
+    "log-parameter": {"sqlite": 5, "postgres": 5},
+    "set-tag": {"sqlite": 4, "postgres": 4},
+    "runs/create": {"sqlite": 14, "postgres": 15},
+    "runs/get": {"sqlite": 9, "postgres": 9},
+    "runs/search": {"sqlite": 9, "postgres": 9},
+}
+
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """What is sent to databases from now on."""
+    sent: list[str] = []
+
+    def trace_sqlite(connection: Any, _record: Any) -> None:
+        if hasattr(connection, "set_trace_callback"):
+            connection.set_trace_callback(sent.append)
+
+    execute = psycopg.Cursor.execute
+
+    def traced_execute(cursor: Any, query: Any, *rest: Any, **options: Any) -> Any:
+        sent.append(str(query))
+        return execute(cursor, query, *rest, **options)
+
+    monkeypatch.setattr(psycopg.Cursor, "execute", traced_execute)
+    for name in ("commit", "rollback"):
+        monkeypatch.setattr(psycopg.Connection, name, traced(getattr(psycopg.Connection, name), name.upper(), sent))
+    event.listen(Engine, "connect", trace_sqlite)
+    yield sent
+    event.remove(Engine, "connect", trace_sqlite)
+
+
+def traced(method: Callable[[Any], None], name: str, sent: list[str]) -> Callable[[Any], None]:
+    """The end of a transaction; where none is open, nothing is sent."""
+
+    def end(connection: Any) -> None:
+        if connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+            sent.append(name)
+        method(connection)
+
+    return end
+
+
+@pytest.fixture(params=DATABASES)
+def dispatcher(
+    request: pytest.FixtureRequest, statements: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Dispatcher]:
+    monkeypatch.chdir(tmp_path)
+    dispatcher = open_local(empty_database(request.param, request, tmp_path))
+    yield dispatcher
+    dispatcher.close()
+
+
+@pytest.mark.parametrize("path", BUDGETS)
+def test_a_hot_path_keeps_its_budget(
+    dispatcher: Dispatcher, statements: list[str], path: str, request: pytest.FixtureRequest
+) -> None:
+    dispatcher.call(runs.CreateRun(experiment_id="0", run_id=RUN, start_time=1))
+    for known in (*REQUESTS.values(), REQUESTS[path]):  # once for connections and numbers of keys
+        statements.clear()
+        dispatcher.call(known())
+    kinds = [kind for kind, _ in itertools.groupby(" ".join(each.split()[:3]) for each in statements)]
+    kind = "sqlite" if "sqlite" in request.node.callspec.id else "postgres"
+    assert len(kinds) <= BUDGETS[path][kind], kinds
+    assert len(kinds) == BUDGETS[path][kind], f"better than its budget: {kinds}"
