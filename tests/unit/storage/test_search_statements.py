@@ -18,6 +18,12 @@ INPUTS, OUTPUTS = ["run_datasets", "run_models"], "run_models"
 
 
 @pytest.fixture
+def url(sqlite_url: str) -> str:
+    """Statements are written once for all databases, and SQLite tells most easily which ones it got."""
+    return sqlite_url
+
+
+@pytest.fixture
 def filled(storage: SqlStorage) -> SqlStorage:
     """A storage with three runs that have something in every part."""
 
