@@ -22,7 +22,7 @@ demo: $(VENV)/.demo
 	@$(BIN)/mlkeep demo
 
 test: $(VENV)/.test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
 
 test-frameworks: $(VENV)/.test
 	@$(BIN)/python -m bench.environments frameworks

@@ -22,6 +22,8 @@ from mlkeep.wire.message import Request
 from mlkeep.wire.openapi import document
 from tests.wire_fuzz.conftest import Server
 
+pytestmark = pytest.mark.xdist_group("openapi")  # the last test looks at what the others have seen
+
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
 LOGGED_MODEL, EVALUATION_DATASET = "logged-model", "evaluation-dataset"
