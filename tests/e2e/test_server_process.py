@@ -338,3 +338,28 @@ def test_it_describes_itself(server: MlkeepServer) -> None:
     assert (status, headers["content-type"]) == (200, "application/json")
     assert json.loads(body) == document(__version__)
     assert b'href="api/mlkeep/1/openapi.json"' in ask(server, "GET", "/")[2]
+
+
+def test_all_paths_may_begin_with_a_prefix(start_server: Callable[..., MlkeepServer]) -> None:
+    server = start_server("--static-prefix", "/ml/keep")
+    client = MlkeepClient(tracking_uri=server.url)
+    run_id = client.create_run(client.create_experiment("prefixed")).info.run_id
+    client.log_text(run_id, "text", "a.txt")
+
+    assert server.url.endswith("/ml/keep")
+    assert [file.path for file in client.list_artifacts(run_id)] == ["a.txt"]
+    assert [ask(server, "GET", path)[0] for path in ("/ml/keep/health", "/health", "/ml/keep", "/ml/keep/")] == [
+        *(200, 404),
+        *(200, 200),
+    ]
+    assert b'<base href="/ml/keep/">' in ask(server, "GET", "/ml/keep")[2]
+    told = json.loads(ask(server, "GET", "/ml/keep/api/mlkeep/1/openapi.json")[2])
+    assert told["servers"] == [{"url": "/ml/keep"}]
+
+
+def test_a_prefix_that_is_none_keeps_it_from_starting(tmp_path: Path) -> None:
+    for prefix in ("ml", "/ml/", "/{ml}", "//ml"):
+        command = [*mlkeep_server(f"sqlite:///{tmp_path / 'm.db'}"), "--static-prefix", prefix]
+        done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 2
+        assert f"'{prefix}' must begin with a slash" in done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 
 import click
@@ -12,6 +13,16 @@ from mlkeep.server.options import MAX_BODY_BYTES
 
 DRAIN_S = 30
 """Seconds that requests get to finish when the server is stopped."""
+
+
+def _checked_prefix(_context: click.Context, _param: click.Parameter, value: str) -> str:
+    """An option's value as a prefix of paths, or the empty one."""
+    if value and not re.fullmatch(r"(/[\w.~-]+)+", value, re.ASCII):
+        raise click.BadParameter(
+            f"'{value}' must begin with a slash, not end with one, and have nothing but letters, digits and - . _ ~ "
+            "between slashes: for example /mlkeep."
+        )
+    return value
 
 
 @click.command()
@@ -58,6 +69,14 @@ DRAIN_S = 30
     help="Processes that answer requests. One is enough for most teams.",
 )
 @click.option(
+    "--static-prefix",
+    envvar=env("STATIC_PREFIX"),
+    default="",
+    metavar="PATH",
+    callback=_checked_prefix,
+    help="A path such as /mlkeep, which all paths of the server begin with; clients add it to the address.",
+)
+@click.option(
     "--durability",
     envvar=env("DURABILITY"),
     type=click.Choice(["normal", "full"]),
@@ -93,6 +112,7 @@ def server(
     host: str,
     port: int,
     workers: int,
+    static_prefix: str,
     durability: str | None,
     read_connections: int | None,
     max_body_bytes: int,
@@ -126,6 +146,7 @@ def server(
         backend_store_uri=backend_store_uri,
         artifact_root=root,
         artifacts_destination=destination,
+        static_prefix=static_prefix,
         durability=durability,
         read_connections=read_connections,
         max_body_bytes=max_body_bytes,
@@ -134,7 +155,7 @@ def server(
         prepare = partial(make_app, options)
 
         def announce() -> None:
-            click.echo(f"mlkeep is listening on {url_of(listening)} (Ctrl-C stops it).", err=True)
+            click.echo(f"mlkeep is listening on {url_of(listening)}{static_prefix} (Ctrl-C stops it).", err=True)
 
         if workers == 1:
             run(prepare(), listening, drain_s=DRAIN_S, access_log=access_log, on_ready=announce)

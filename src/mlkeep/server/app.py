@@ -44,13 +44,19 @@ def make_app(options: ServerOptions) -> Litestar:
         _opener(proxied),
         readers=options.read_connections or READERS,
     )
-    return build_app(dispatcher, proxied, options.max_body_bytes)
+    return build_app(dispatcher, proxied, options.max_body_bytes, options.static_prefix)
 
 
 def build_app(
-    dispatcher: Dispatcher, proxied: ObjectArtifacts | None, max_body_bytes: int = MAX_BODY_BYTES
+    dispatcher: Dispatcher,
+    proxied: ObjectArtifacts | None,
+    max_body_bytes: int = MAX_BODY_BYTES,
+    prefix: str = "",
 ) -> Litestar:
-    """The application that answers with `dispatcher`, and keeps artifacts in `proxied` for clients, if there is one."""
+    """The application that answers with `dispatcher`, and keeps artifacts in `proxied` for clients, if there is one.
+
+    All its paths begin with `prefix`.
+    """
 
     @asynccontextmanager
     async def answering(_: Litestar) -> AsyncIterator[None]:
@@ -60,7 +66,8 @@ def build_app(
             dispatcher.close()
 
     return Litestar(
-        [*home_routes(dispatcher), *api_routes(dispatcher), *artifact_routes(proxied)],
+        [*home_routes(dispatcher, prefix), *api_routes(dispatcher), *artifact_routes(proxied)],
+        path=prefix,
         lifespan=[answering],
         exception_handlers={MlkeepException: refused, HTTPException: no_route, Exception: failed},
         request_max_body_size=max_body_bytes,

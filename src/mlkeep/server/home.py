@@ -19,6 +19,7 @@ _PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>mlkeep</title>
+<base href="{prefix}/">
 <style>
   body {{ font: 16px/1.6 system-ui, sans-serif; max-width: 44rem; margin: 4rem auto; padding: 0 1rem; color: #1d2733; }}
   h1 {{ margin-bottom: 0; }} p.version {{ color: #66727f; margin-top: 0; }}
@@ -28,7 +29,7 @@ _PAGE = """<!doctype html>
 <h1>mlkeep</h1>
 <p class="version">version {version} is running</p>
 <p>Track to this server from any script that uses mlkeep or an MLflow client:</p>
-<pre>export MLFLOW_TRACKING_URI=<script>document.write(location.origin)</script><noscript>http://host:port</noscript></pre>
+<pre>export MLFLOW_TRACKING_URI=<script>document.write(location.origin)</script><noscript>http://host:port</noscript>{prefix}</pre>
 <p>Look around:
 <a href="api/2.0/mlflow/experiments/search?max_results=100">experiments</a>,
 <a href="api/2.0/mlflow/registered-models/search">registered models</a>,
@@ -39,12 +40,12 @@ _PAGE = """<!doctype html>
 """
 
 
-def home_routes(dispatcher: Dispatcher) -> list[HTTPRouteHandler]:
-    """`/`, `/health`, `/version` and what MLflow clients ask a server about itself."""
+def home_routes(dispatcher: Dispatcher, prefix: str = "") -> list[HTTPRouteHandler]:
+    """`/`, `/health`, `/version` and what MLflow clients ask a server about itself, all below `prefix`."""
 
     @get("/")
     async def home() -> Response[str]:
-        page = _PAGE.format(version=__version__, openapi=OPENAPI_PATH.lstrip("/"))
+        page = _PAGE.format(version=__version__, prefix=prefix, openapi=OPENAPI_PATH.lstrip("/"))
         return Response(page, media_type=MediaType.HTML)
 
     @get("/health")
@@ -69,12 +70,12 @@ def home_routes(dispatcher: Dispatcher) -> list[HTTPRouteHandler]:
 
     @get(OPENAPI_PATH)
     async def openapi() -> Response[bytes]:
-        return json_response(_openapi_document())
+        return json_response(_openapi_document(prefix))
 
     return [home, health, version, server_info, openapi]
 
 
 @functools.cache
-def _openapi_document() -> bytes:
+def _openapi_document(prefix: str) -> bytes:
     """Made when it is first asked for: most servers never are."""
-    return msgspec.json.encode(document(__version__))
+    return msgspec.json.encode(document(__version__, prefix))

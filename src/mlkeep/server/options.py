@@ -17,6 +17,7 @@ class ServerOptions(msgspec.Struct, frozen=True, kw_only=True):
     backend_store_uri: str
     artifact_root: str
     artifacts_destination: str | None
+    static_prefix: str = ""
     durability: str | None = None
     """None is what is usual for the kind of database."""
 

@@ -41,8 +41,8 @@ _ALSO_REQUIRED: dict[type[Request], tuple[str, ...]] = {
 """What is refused when it is missing, though not with the sentence for that."""
 
 
-def document(version: str) -> Json:
-    """The document of a server of this version of mlkeep."""
+def document(version: str, prefix: str = "") -> Json:
+    """The document of a server of this version of mlkeep, all paths of which begin with `prefix`."""
     schemas = _Schemas()
     paths: dict[str, Json] = {}
     for endpoint in ENDPOINTS:
@@ -63,6 +63,7 @@ def document(version: str) -> Json:
                 "status; a path or verb that is not listed here is answered so with 404 or 405."
             ),
         },
+        "servers": [{"url": prefix or "/"}],
         "paths": paths,
         "components": {"schemas": schemas.components, "responses": _error_responses(schemas)},
     }
