@@ -13,12 +13,15 @@
     ├── Unavailable               TEMPORARILY_UNAVAILABLE   try again later
     └── InternalError             INTERNAL_ERROR            a fault of ours
 
-The codes are MLflow's; which HTTP status carries which code is the business of `mlkeep.wire.errors`.
+The codes are MLflow's; `mlkeep.core.codes` has the HTTP status of each.
 """
 
 from __future__ import annotations
 
+import json
 from typing import Any, ClassVar
+
+from mlkeep.core.codes import status_of_code
 
 
 class MlkeepException(Exception):  # noqa: N818 - the name MLflow scripts know, through `MlflowException`
@@ -35,6 +38,14 @@ class MlkeepException(Exception):  # noqa: N818 - the name MLflow scripts know, 
         self.error_code = error_code or type(self).code
         self.json_kwargs = kwargs
         super().__init__(self.message)
+
+    def get_http_status_code(self) -> int:
+        """The HTTP status that carries this error."""
+        return status_of_code(self.error_code)
+
+    def serialize_as_json(self) -> str:
+        """The error as the JSON that servers answer with: its code, its message, and what else it was made with."""
+        return json.dumps({**self.json_kwargs, "error_code": self.error_code, "message": self.message}, default=str)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.message, self.error_code, self.json_kwargs)

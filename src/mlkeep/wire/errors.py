@@ -5,42 +5,33 @@ from __future__ import annotations
 import msgspec
 
 from mlkeep.core import errors
+from mlkeep.core.codes import status_of_code
 from mlkeep.core.errors import MlkeepException
 
-TABLE: tuple[tuple[type[MlkeepException], str, int], ...] = (
-    # what we raise           code on the wire            HTTP
-    (errors.InvalidInput, "INVALID_PARAMETER_VALUE", 400),
-    (errors.BadRequest, "BAD_REQUEST", 400),
-    (errors.AlreadyExists, "RESOURCE_ALREADY_EXISTS", 400),
-    (errors.Unauthenticated, "UNAUTHENTICATED", 401),
-    (errors.Forbidden, "PERMISSION_DENIED", 403),
-    (errors.NotFound, "RESOURCE_DOES_NOT_EXIST", 404),
-    (errors.NoSuchEndpoint, "ENDPOINT_NOT_FOUND", 404),
-    (errors.Conflict, "RESOURCE_CONFLICT", 409),
-    (errors.InternalError, "INTERNAL_ERROR", 500),
-    (errors.NotOffered, "NOT_IMPLEMENTED", 501),
-    (errors.Unavailable, "TEMPORARILY_UNAVAILABLE", 503),
+_RAISED: tuple[type[MlkeepException], ...] = (
+    errors.InvalidInput,
+    errors.BadRequest,
+    errors.AlreadyExists,
+    errors.Unauthenticated,
+    errors.Forbidden,
+    errors.NotFound,
+    errors.NoSuchEndpoint,
+    errors.Conflict,
+    errors.InternalError,
+    errors.NotOffered,
+    errors.Unavailable,
 )
 
-_OTHER_CODES = {
-    "CUSTOMER_UNAUTHORIZED": 401,
-    "NOT_FOUND": 404,
-    "ALREADY_EXISTS": 409,
-    "ABORTED": 409,
-    "REQUEST_LIMIT_EXCEEDED": 429,
-    "RESOURCE_EXHAUSTED": 429,
-    "CANCELLED": 499,
-    "DEADLINE_EXCEEDED": 504,
-}
-"""Codes that scripts raise themselves, or that other servers send; any code not named here is a 500."""
+TABLE = tuple((kind, kind.code, status_of_code(kind.code)) for kind in _RAISED)
+"""What we raise, its code on the wire, the HTTP status."""
 
-_STATUS_OF_CODE = {code: status for _, code, status in TABLE} | _OTHER_CODES
 _CLASS_OF_CODE = {code: kind for kind, code, _ in TABLE}
 _CODE_OF_STATUS = {
     400: "BAD_REQUEST",
     401: "UNAUTHENTICATED",
     403: "PERMISSION_DENIED",
     404: "ENDPOINT_NOT_FOUND",
+    405: "ENDPOINT_NOT_FOUND",
     409: "RESOURCE_CONFLICT",
     429: "REQUEST_LIMIT_EXCEEDED",
     501: "NOT_IMPLEMENTED",
@@ -58,7 +49,7 @@ class ErrorBody(msgspec.Struct, frozen=True):
 
 def status_of(error: MlkeepException) -> int:
     """The HTTP status that carries `error`."""
-    return _STATUS_OF_CODE.get(error.error_code, 500)
+    return status_of_code(error.error_code)
 
 
 def body_of(error: MlkeepException) -> bytes:
@@ -66,8 +57,8 @@ def body_of(error: MlkeepException) -> bytes:
     return msgspec.json.encode(ErrorBody(error_code=error.error_code, message=error.message))
 
 
-def from_answer(status: int, body: bytes) -> MlkeepException:
-    """The error that an answer of `status` other than 200 tells of.
+def from_answer(status: int, body: bytes, asked: str = "this") -> MlkeepException:
+    """The error that an answer of `status` other than 200 tells of; `asked` is the verb and path of the request.
 
     Its text starts with the code, as MLflow's does, because scripts look for the code in the text.
     """
@@ -76,8 +67,9 @@ def from_answer(status: int, body: bytes) -> MlkeepException:
     except msgspec.DecodeError:
         told = ErrorBody()
     code = told.error_code or _CODE_OF_STATUS.get(status, "INTERNAL_ERROR")
-    text = (
-        told.message or body.decode("utf-8", "replace").strip()[:1_000] or f"the server answered with status {status}"
-    )
     kind = _CLASS_OF_CODE.get(code, MlkeepException)
-    return kind(f"{code}: {text}", error_code=code)
+    if kind is errors.NoSuchEndpoint and not told.error_code:  # a page for people
+        text = f"the server does not offer {asked}; is it older than what was asked of it, or no tracking server?"
+    else:
+        text = told.message or body.decode("utf-8", "replace").strip()[:1_000]
+    return kind(f"{code}: {text or f'the server answered with status {status}'}", error_code=code)

@@ -143,9 +143,18 @@ class LoggedModelOrder(Request, frozen=True, kw_only=True):
     required: ClassVar[tuple[str, ...]] = ("field_name",)
 
 
+class LoggedModelDataset(Request, frozen=True, kw_only=True):
+    """A dataset that the wanted models were measured on; without a digest, any of this name."""
+
+    dataset_name: str = ""
+    dataset_digest: str = ""
+    required: ClassVar[tuple[str, ...]] = ("dataset_name",)
+
+
 class SearchLoggedModels(Request, frozen=True, kw_only=True):
     experiment_ids: list[str] = []
     filter: str = ""
+    datasets: list[LoggedModelDataset] = []
     max_results: Int64 = limits.DEFAULT_LOGGED_MODELS_PER_PAGE
     order_by: list[LoggedModelOrder] = []
     page_token: str = ""

@@ -15,6 +15,7 @@ The client has scope `session`. Suites make what they need under names of their 
 """
 
 from mlkeep.testing.conformance.artifacts import ArtifactPromises
+from mlkeep.testing.conformance.client import ClientPromises
 from mlkeep.testing.conformance.experiments import ExperimentPromises, ExperimentSearchPromises
 from mlkeep.testing.conformance.logged_models import LoggedModelPromises, LoggedModelSearchPromises
 from mlkeep.testing.conformance.metrics import MetricPromises
@@ -28,6 +29,7 @@ from mlkeep.testing.conformance.versions import VersionPromises, VersionSearchPr
 __all__ = [
     "ArtifactPromises",
     "BatchPromises",
+    "ClientPromises",
     "ExperimentPromises",
     "ExperimentSearchPromises",
     "LoggedModelPromises",
