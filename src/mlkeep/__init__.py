@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mlkeep.version import __version__
 
 if TYPE_CHECKING:
-    from mlkeep import artifacts, client, entities, exceptions, models, pyfunc, sklearn, tracking, types
+    from mlkeep import artifacts, client, config, entities, exceptions, models, pyfunc, sklearn, tracking, types
     from mlkeep.core.errors import MlkeepException
     from mlkeep.core.errors import MlkeepException as MlflowException
     from mlkeep.sdk.client import MlkeepClient
@@ -24,25 +24,42 @@ if TYPE_CHECKING:
         set_tracking_uri,
     )
     from mlkeep.sdk.fluent import (
+        ActiveModel,
         ActiveRun,
+        RunOperations,
         active_run,
+        clear_active_model,
         create_experiment,
+        create_external_model,
         delete_experiment,
+        delete_experiment_tag,
+        delete_logged_model_tag,
         delete_run,
         delete_tag,
         end_run,
+        finalize_logged_model,
+        flush_artifact_async_logging,
+        flush_async_logging,
+        get_active_model_id,
         get_artifact_uri,
         get_experiment,
         get_experiment_by_name,
+        get_logged_model,
         get_parent_run,
         get_run,
+        initialize_logged_model,
         last_active_run,
+        last_logged_model,
         log_artifact,
         log_artifacts,
         log_dict,
         log_figure,
+        log_input,
+        log_inputs,
         log_metric,
         log_metrics,
+        log_model_params,
+        log_outputs,
         log_param,
         log_params,
         log_text,
@@ -50,12 +67,15 @@ if TYPE_CHECKING:
         restore_experiment,
         restore_run,
         search_experiments,
+        search_logged_models,
         search_model_versions,
         search_registered_models,
         search_runs,
+        set_active_model,
         set_experiment,
         set_experiment_tag,
         set_experiment_tags,
+        set_logged_model_tags,
         set_model_version_tag,
         set_tag,
         set_tags,
@@ -63,11 +83,15 @@ if TYPE_CHECKING:
     )
 
 _FLUENT = (
-    "ActiveRun active_run create_experiment delete_experiment delete_run delete_tag end_run get_artifact_uri "
-    "get_experiment get_experiment_by_name get_parent_run get_run last_active_run log_artifact log_artifacts log_dict "
-    "log_figure log_metric log_metrics log_param log_params log_text register_model restore_experiment restore_run "
-    "search_experiments search_model_versions search_registered_models search_runs set_experiment set_experiment_tag "
-    "set_experiment_tags set_model_version_tag set_tag set_tags start_run"
+    "ActiveModel ActiveRun RunOperations active_run clear_active_model create_experiment create_external_model "
+    "delete_experiment delete_experiment_tag delete_logged_model_tag delete_run delete_tag end_run "
+    "finalize_logged_model flush_artifact_async_logging flush_async_logging get_active_model_id get_artifact_uri "
+    "get_experiment get_experiment_by_name get_logged_model get_parent_run get_run initialize_logged_model "
+    "last_active_run last_logged_model log_artifact log_artifacts log_dict log_figure log_input log_inputs "
+    "log_metric log_metrics log_model_params log_outputs log_param log_params log_text register_model "
+    "restore_experiment restore_run search_experiments search_logged_models search_model_versions "
+    "search_registered_models search_runs set_active_model set_experiment set_experiment_tag set_experiment_tags "
+    "set_logged_model_tags set_model_version_tag set_tag set_tags start_run"
 )
 _CONFIG = "get_registry_uri get_tracking_uri is_tracking_uri_set set_registry_uri set_tracking_uri"
 
@@ -82,41 +106,59 @@ _HOMES: dict[str, tuple[str, str]] = {
 """Where each public name comes from. The names with Mlflow in them are for scripts written for MLflow."""
 
 _SUBMODULES = frozenset(
-    {"artifacts", "client", "entities", "exceptions", "models", "pyfunc", "sklearn", "tracking", "types"}
+    {"artifacts", "client", "config", "entities", "exceptions", "models", "pyfunc", "sklearn", "tracking", "types"}
 )
 
 __all__ = [
+    "ActiveModel",
     "ActiveRun",
     "MlflowClient",
     "MlflowException",
     "MlkeepClient",
     "MlkeepException",
+    "RunOperations",
     "__version__",
     "active_run",
     "artifacts",
+    "clear_active_model",
     "client",
+    "config",
     "create_experiment",
+    "create_external_model",
     "delete_experiment",
+    "delete_experiment_tag",
+    "delete_logged_model_tag",
     "delete_run",
     "delete_tag",
     "end_run",
     "entities",
     "exceptions",
+    "finalize_logged_model",
+    "flush_artifact_async_logging",
+    "flush_async_logging",
+    "get_active_model_id",
     "get_artifact_uri",
     "get_experiment",
     "get_experiment_by_name",
+    "get_logged_model",
     "get_parent_run",
     "get_registry_uri",
     "get_run",
     "get_tracking_uri",
+    "initialize_logged_model",
     "is_tracking_uri_set",
     "last_active_run",
+    "last_logged_model",
     "log_artifact",
     "log_artifacts",
     "log_dict",
     "log_figure",
+    "log_input",
+    "log_inputs",
     "log_metric",
     "log_metrics",
+    "log_model_params",
+    "log_outputs",
     "log_param",
     "log_params",
     "log_text",
@@ -126,12 +168,15 @@ __all__ = [
     "restore_experiment",
     "restore_run",
     "search_experiments",
+    "search_logged_models",
     "search_model_versions",
     "search_registered_models",
     "search_runs",
+    "set_active_model",
     "set_experiment",
     "set_experiment_tag",
     "set_experiment_tags",
+    "set_logged_model_tags",
     "set_model_version_tag",
     "set_registry_uri",
     "set_tag",

@@ -5,6 +5,10 @@ from __future__ import annotations
 from mlkeep.testing import conformance
 
 
+class TestClient(conformance.ClientPromises):
+    pass
+
+
 class TestExperiments(conformance.ExperimentPromises):
     pass
 

@@ -40,6 +40,7 @@ def test_names_are_the_same_objects_as_in_mlkeep(tmp_path: Path) -> None:
         import mlflow.sklearn, mlflow.tracking.fluent, mlflow.types.schema
         from mlflow.client import MlflowClient
         from mlflow.entities import Metric, Param, RunTag, ViewType
+        from mlflow.entities.model_registry import ModelVersion
         from mlflow.exceptions import MlflowException
         from mlflow.models import infer_signature
         from mlflow.models.signature import ModelSignature
@@ -52,6 +53,8 @@ def test_names_are_the_same_objects_as_in_mlkeep(tmp_path: Path) -> None:
             "entities": (Metric, Param, RunTag, ViewType) == tuple(
                 getattr(mlkeep.entities, name) for name in ("Metric", "Param", "RunTag", "ViewType")
             ),
+            "registry": ModelVersion is mlkeep.entities.ModelVersion,
+            "config": mlflow.config.set_tracking_uri is mlkeep.set_tracking_uri,
             "models": infer_signature is mlkeep.models.infer_signature and ModelSignature is mlkeep.models.ModelSignature,
             "pyfunc": PythonModel is mlkeep.pyfunc.PythonModel and mlflow.pyfunc.load_model is mlkeep.pyfunc.load_model,
             "modules": mlflow.sklearn is mlkeep.sklearn and mlflow.tracking.fluent is mlkeep.tracking.fluent,
@@ -60,7 +63,8 @@ def test_names_are_the_same_objects_as_in_mlkeep(tmp_path: Path) -> None:
         })
     """
     assert set(told(script, tmp_path).items()) == {
-        (name, True) for name in ("client", "error", "entities", "models", "pyfunc", "modules", "functions")
+        (name, True)
+        for name in ["client", "error", "entities", "registry", "config", "models", "pyfunc", "modules", "functions"]
     }
 
 
@@ -202,6 +206,14 @@ def test_python_m_mlflow_is_the_command_line(tmp_path: Path) -> None:
     done = python("-m", "mlflow", "--version", cwd=tmp_path)
 
     assert (done.returncode, done.stdout) == (0, f"mlkeep, version {__version__}\n")
+
+
+def test_the_commands_of_mlflow_are_those_of_mlkeep(tmp_path: Path) -> None:
+    made = python("-m", "mlflow", "experiments", "create", "-n", "fraud", cwd=tmp_path)
+    listed = python("-m", "mlflow", "experiments", "search", "--output", "json", cwd=tmp_path)
+
+    assert (made.returncode, made.stdout) == (0, "Created experiment 'fraud' with id 1\n")
+    assert {experiment["name"] for experiment in json.loads(listed.stdout)} == {"fraud", "Default"}
 
 
 def test_its_distribution_belongs_to_this_version_of_mlkeep_and_is_not_called_mlflow() -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TextIO
 
 import click
 
-from mlkeep.cli.options import one_given, view_option
+from mlkeep.cli.options import one_given, output_option, view_option
 from mlkeep.cli.runs import runs_of
-from mlkeep.cli.tables import print_fields, print_table, shown_time
+from mlkeep.cli.tables import print_fields, print_json, print_table, shown_time
 from mlkeep.core.entities import Experiment, ViewType
 from mlkeep.core.errors import NotFound
 from mlkeep.sdk import fluent
@@ -39,44 +38,47 @@ def experiments() -> None:
     metavar="URI",
     help="Where the artifacts of its runs go. Default: a folder of its own below the store's artifact root.",
 )
-def create(experiment_name: str, artifact_location: str | None) -> None:
+@output_option
+def create(experiment_name: str, artifact_location: str | None, output: str) -> None:
     """Make an experiment, and print its id.
 
     \b
     Examples:
       mlkeep experiments create -n fraud-detection
       mlkeep experiments create -n fraud-detection -l file:///data/fraud
+      mlkeep experiments create -n fraud-detection --output json | jq -r .experiment_id
     """
     experiment_id = fluent.create_experiment(experiment_name, artifact_location)
-    click.echo(f"Created experiment '{experiment_name}' with id {experiment_id}")
+    _tell(output, f"Created experiment '{experiment_name}' with id {experiment_id}", experiment_id)
 
 
 @experiments.command()
 @view_option
 @click.option("--max-results", type=click.IntRange(min=1), metavar="N", help="At most so many. Default: all.")
-def search(view: ViewType, max_results: int | None) -> None:
+@output_option
+def search(view: ViewType, max_results: int | None, output: str) -> None:
     """List experiments, the newest first.
 
     \b
     Examples:
       mlkeep experiments search
       mlkeep experiments search --view deleted_only --max-results 20
+      mlkeep experiments search --output json | jq -r '.[].name'
     """
+    found = fluent.search_experiments(view, max_results)
+    if output == "json":
+        print_json([experiment.to_dictionary() for experiment in found])
+        return
     print_table(
         ["Experiment Id", "Name", "Artifact Location"],
-        [
-            [found.experiment_id, found.name, found.artifact_location]
-            for found in fluent.search_experiments(view, max_results)
-        ],
+        [[experiment.experiment_id, experiment.name, experiment.artifact_location] for experiment in found],
     )
 
 
 @experiments.command()
 @click.option("-x", "--experiment-id", metavar="ID", help="Its id.")
 @click.option("-n", "--experiment-name", metavar="NAME", help="Or its name.")
-@click.option(
-    "--output", type=click.Choice(["table", "json"]), default="table", show_default=True, help="How it is printed."
-)
+@output_option
 def get(experiment_id: str | None, experiment_name: str | None, output: str) -> None:
     """Print what is known of an experiment, deleted or not.
 
@@ -88,7 +90,7 @@ def get(experiment_id: str | None, experiment_name: str | None, output: str) -> 
     by_id = one_given("experiment_id", "experiment_name") == "experiment_id"
     found = fluent.get_experiment(str(experiment_id)) if by_id else _named(str(experiment_name))
     if output == "json":
-        click.echo(json.dumps(found.to_dictionary(), indent=2, sort_keys=True, ensure_ascii=False))
+        print_json(found.to_dictionary())
         return
     print_fields(
         [
@@ -105,26 +107,37 @@ def get(experiment_id: str | None, experiment_name: str | None, output: str) -> 
 
 @experiments.command()
 @_experiment_id
-def delete(experiment_id: str) -> None:
-    """Put an experiment and its runs into the bin."""
+@output_option
+def delete(experiment_id: str, output: str) -> None:
+    """Put an experiment and its runs into the bin; `restore` takes them back.
+
+    \b
+    Example:
+      mlkeep experiments delete -x 1
+    """
     fluent.delete_experiment(experiment_id)
-    click.echo(
-        f"Experiment {experiment_id} is in the bin; `mlkeep experiments restore -x {experiment_id}` takes it back."
-    )
+    _tell(output, f"Experiment with ID {experiment_id} has been deleted.", experiment_id)
 
 
 @experiments.command()
 @_experiment_id
-def restore(experiment_id: str) -> None:
-    """Take an experiment and its runs out of the bin."""
+@output_option
+def restore(experiment_id: str, output: str) -> None:
+    """Take an experiment and its runs out of the bin.
+
+    \b
+    Example:
+      mlkeep experiments restore -x 1
+    """
     fluent.restore_experiment(experiment_id)
-    click.echo(f"Experiment {experiment_id} is out of the bin.")
+    _tell(output, f"Experiment with id {experiment_id} has been restored.", experiment_id)
 
 
 @experiments.command()
 @_experiment_id
 @click.option("--new-name", required=True, metavar="NAME", help="Its new name; no other experiment has it.")
-def rename(experiment_id: str, new_name: str) -> None:
+@output_option
+def rename(experiment_id: str, new_name: str, output: str) -> None:
     """Give an experiment another name.
 
     \b
@@ -132,7 +145,7 @@ def rename(experiment_id: str, new_name: str) -> None:
       mlkeep experiments rename -x 1 --new-name fraud-detection-2024
     """
     fluent.tracking_client().rename_experiment(experiment_id, new_name)
-    click.echo(f"Experiment {experiment_id} is now called '{new_name}'.")
+    _tell(output, f"Experiment with id {experiment_id} has been renamed to '{new_name}'.", experiment_id)
 
 
 @experiments.command()
@@ -160,6 +173,14 @@ def csv(experiment_id: str, filename: TextIO) -> None:
 
     table = as_frame(runs_of(experiment_id, ViewType.ACTIVE_ONLY)).to_csv(index=False)
     filename.write(table)
+
+
+def _tell(output: str, sentence: str, experiment_id: str) -> None:
+    """Say what was done: in a sentence, or (as JSON) by what the experiment is now."""
+    if output == "json":
+        print_json(fluent.get_experiment(experiment_id).to_dictionary())
+    else:
+        click.echo(sentence)
 
 
 def _named(name: str) -> Experiment:

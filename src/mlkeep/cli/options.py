@@ -29,6 +29,16 @@ view_option = click.option(
 """Gives a command the argument `view`, a ViewType."""
 
 
+output_option = click.option(
+    "--output",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="How it is printed: for people, or for programs.",
+)
+"""Gives a command the argument `output`, "table" or "json"."""
+
+
 def one_given(first: str, second: str) -> str:
     """Which of two arguments of the running command was given; the command line wins over the environment.
 

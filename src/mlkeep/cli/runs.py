@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 import click
 
-from mlkeep.cli.options import env, one_given, view_option
-from mlkeep.cli.tables import print_table, shown_time
+from mlkeep.cli.options import env, one_given, output_option, view_option
+from mlkeep.cli.tables import print_json, print_table, shown_time
 from mlkeep.core.entities import Run, ViewType
 from mlkeep.sdk import fluent
-from mlkeep.sdk.active import found_or_made_experiment
+from mlkeep.sdk.active_experiment import found_or_made_experiment
 from mlkeep.sdk.search import RUNS_PER_PAGE, all_pages
 
 _run_id = click.option("--run-id", required=True, metavar="ID", help="The run's id.")
@@ -40,17 +39,23 @@ def runs() -> None:
     help="The experiment's id.",
 )
 @view_option
-def list_runs(experiment_id: str, view: ViewType) -> None:
-    """List the runs of an experiment, the latest start first.
+@output_option
+def list_runs(experiment_id: str, view: ViewType, output: str) -> None:
+    """List the runs of an experiment, the latest start first. As JSON each is what `describe` prints.
 
     \b
     Examples:
       mlkeep runs list --experiment-id 1
       mlkeep runs list --experiment-id 1 --view deleted_only
+      mlkeep runs list --experiment-id 1 --output json | jq '.[].data.metrics'
     """
+    found = runs_of(experiment_id, view)
+    if output == "json":
+        print_json([run.to_dictionary() for run in found])
+        return
     print_table(
         ["Date", "Name", "ID"],
-        [[shown_time(run.info.start_time), run.info.run_name, run.info.run_id] for run in runs_of(experiment_id, view)],
+        [[shown_time(run.info.start_time), run.info.run_name, run.info.run_id] for run in found],
     )
 
 
@@ -117,7 +122,7 @@ def create(
         "status": status.upper(),
         "run_name": run.info.run_name,
     }
-    click.echo(json.dumps(made, indent=2, ensure_ascii=False))
+    print_json(made)
 
 
 @runs.command()
@@ -129,23 +134,43 @@ def describe(run_id: str) -> None:
     Example:
       mlkeep runs describe --run-id 5d65ef3487c34ca7a7970d1c08be1c67 | jq .data.metrics
     """
-    click.echo(json.dumps(fluent.get_run(run_id).to_dictionary(), indent=4, ensure_ascii=False))
+    print_json(fluent.get_run(run_id).to_dictionary(), indent=4)
 
 
 @runs.command()
 @_run_id
-def delete(run_id: str) -> None:
-    """Put a run into the bin."""
+@output_option
+def delete(run_id: str, output: str) -> None:
+    """Put a run into the bin; `restore` takes it back.
+
+    \b
+    Example:
+      mlkeep runs delete --run-id 5d65ef3487c34ca7a7970d1c08be1c67
+    """
     fluent.delete_run(run_id)
-    click.echo(f"Run with ID {run_id} has been deleted.")
+    _tell(output, f"Run with ID {run_id} has been deleted.", run_id)
 
 
 @runs.command()
 @_run_id
-def restore(run_id: str) -> None:
-    """Take a run out of the bin."""
+@output_option
+def restore(run_id: str, output: str) -> None:
+    """Take a run out of the bin.
+
+    \b
+    Example:
+      mlkeep runs restore --run-id 5d65ef3487c34ca7a7970d1c08be1c67
+    """
     fluent.restore_run(run_id)
-    click.echo(f"Run with ID {run_id} has been restored.")
+    _tell(output, f"Run with id {run_id} has been restored.", run_id)
+
+
+def _tell(output: str, sentence: str, run_id: str) -> None:
+    """Say what was done: in a sentence, or (as JSON) by what the run is now."""
+    if output == "json":
+        print_json(fluent.get_run(run_id).to_dictionary(), indent=4)
+    else:
+        click.echo(sentence)
 
 
 def runs_of(experiment_id: str, view: ViewType) -> list[Run]:

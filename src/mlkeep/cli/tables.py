@@ -1,10 +1,13 @@
-"""What commands print: tables drawn for people at a terminal, plain aligned columns for everything else."""
+"""What commands print: tables drawn for people at a terminal, plain aligned columns for everything else, and JSON."""
 
 from __future__ import annotations
 
+import json
+import math
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import click
 
@@ -27,6 +30,11 @@ def print_fields(fields: Sequence[tuple[str, str]]) -> None:
         click.echo(f"{name.ljust(width)} : {one_line(text)}".rstrip())
 
 
+def print_json(value: Any, indent: int = 2) -> None:
+    """Print `value` as JSON that every reader takes: numbers JSON has no sign for become "NaN", "Infinity" and so on."""
+    click.echo(json.dumps(_writable(value), indent=indent, ensure_ascii=False))
+
+
 def shown_time(ms: int | None) -> str:
     """A time in milliseconds as people read it, in UTC; nothing for None."""
     return "" if ms is None else f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
@@ -35,6 +43,16 @@ def shown_time(ms: int | None) -> str:
 def one_line(text: str) -> str:
     """`text` without line breaks and without what a terminal would take for commands."""
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
+def _writable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _writable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_writable(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value
 
 
 def _draw(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

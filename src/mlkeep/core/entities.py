@@ -11,99 +11,64 @@ from typing import Any
 
 import msgspec
 
+from mlkeep.core.states import LifecycleStage, LoggedModelStatus, RunStatus, SourceType, ViewType
+
+__all__ = [
+    "STAGES",
+    "Dataset",
+    "DatasetInput",
+    "Entity",
+    "Experiment",
+    "ExperimentTag",
+    "FileInfo",
+    "InputTag",
+    "LifecycleStage",
+    "LoggedModel",
+    "LoggedModelInput",
+    "LoggedModelOutput",
+    "LoggedModelParameter",
+    "LoggedModelStatus",
+    "LoggedModelTag",
+    "Metric",
+    "ModelVersion",
+    "ModelVersionTag",
+    "Param",
+    "RegisteredModel",
+    "RegisteredModelAlias",
+    "RegisteredModelTag",
+    "Run",
+    "RunData",
+    "RunInfo",
+    "RunInputs",
+    "RunOutputs",
+    "RunStatus",
+    "RunTag",
+    "SourceType",
+    "ViewType",
+]
+
 
 class Entity(msgspec.Struct, frozen=True):
     """Base of all entities: iterating gives (attribute, value) pairs in the order of the names."""
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:
-        return iter(sorted((name, getattr(self, name)) for name in self.__struct_fields__))
+        return iter([(name, getattr(self, name)) for name in sorted(self.__struct_fields__)])
 
     def to_dictionary(self) -> dict[str, Any]:
-        """Attributes by name, entities inside as dictionaries."""
-        plain: dict[str, Any] = msgspec.to_builtins(self)
-        return plain
+        """Attributes by name, entities inside as dictionaries, in values that JSON knows (and NaN)."""
+        return {name: _plain(getattr(self, name)) for name in self.__struct_fields__}
 
 
-class RunStatus(enum.IntEnum):
-    """Where a run stands; the numbers are those of the wire."""
-
-    RUNNING = 1
-    SCHEDULED = 2
-    FINISHED = 3
-    FAILED = 4
-    KILLED = 5
-
-    @staticmethod
-    def from_string(name: str) -> RunStatus:
-        """The status called `name`.
-
-        Raises:
-            ValueError: no status has this name.
-        """
-        try:
-            return RunStatus[name]
-        except KeyError:
-            raise ValueError(
-                f"No run status is called {name!r}; there are {', '.join(RunStatus.all_names())}."
-            ) from None
-
-    @staticmethod
-    def to_string(status: int) -> str:
-        """The name of a status given by number."""
-        return RunStatus(status).name
-
-    @staticmethod
-    def all_names() -> list[str]:
-        """The names of all statuses, in the order of their numbers."""
-        return [status.name for status in RunStatus]
-
-    @staticmethod
-    def is_terminated(status: int | str) -> bool:
-        """Whether a run of this status has ended."""
-        known = RunStatus[status] if isinstance(status, str) else RunStatus(status)
-        return known in {RunStatus.FINISHED, RunStatus.FAILED, RunStatus.KILLED}
-
-
-class LifecycleStage:
-    """Whether a thing is there or in the bin."""
-
-    ACTIVE = "active"
-    DELETED = "deleted"
-
-
-class ViewType(enum.IntEnum):
-    """Which lifecycle stages a search looks at; the numbers are those of the wire."""
-
-    ACTIVE_ONLY = 1
-    DELETED_ONLY = 2
-    ALL = 3
-
-    @staticmethod
-    def from_string(name: str) -> ViewType:
-        """The view called `active_only`, `deleted_only` or `all`.
-
-        Raises:
-            ValueError: no view has this name.
-        """
-        try:
-            return ViewType[name.upper()]
-        except KeyError:
-            raise ValueError(f"No view is called {name!r}; there are active_only, deleted_only and all.") from None
-
-    @staticmethod
-    def to_string(view: int) -> str:
-        """The lower-case name of a view."""
-        return ViewType(view).name.lower()
-
-
-class SourceType(enum.IntEnum):
-    """What kind of program made a run."""
-
-    NOTEBOOK = 1
-    JOB = 2
-    PROJECT = 3
-    LOCAL = 4
-    UNKNOWN = 5
+def _plain(value: Any) -> Any:
+    if isinstance(value, Entity):
+        return value.to_dictionary()
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return str(value) if isinstance(value, str) else value
 
 
 class Metric(Entity, frozen=True):
@@ -145,6 +110,41 @@ class InputTag(Entity, frozen=True):
 
     key: str
     value: str
+
+
+class LoggedModelTag(Entity, frozen=True):
+    """A label of a logged model."""
+
+    key: str
+    value: str
+
+
+class LoggedModelParameter(Entity, frozen=True):
+    """A param of a logged model; set once."""
+
+    key: str
+    value: str
+
+
+class RegisteredModelTag(Entity, frozen=True):
+    """A label of a registered model."""
+
+    key: str
+    value: str
+
+
+class ModelVersionTag(Entity, frozen=True):
+    """A label of a model version."""
+
+    key: str
+    value: str
+
+
+class RegisteredModelAlias(Entity, frozen=True):
+    """A name for one version of a model, which may be moved to another."""
+
+    alias: str
+    version: str
 
 
 class Experiment(Entity, frozen=True):
@@ -199,6 +199,10 @@ class DatasetInput(Entity, frozen=True):
     dataset: Dataset
     tags: list[InputTag] = []
 
+    def to_dictionary(self) -> dict[str, Any]:
+        """As for all, but `tags` is one dictionary, from keys to values."""
+        return {"dataset": self.dataset.to_dictionary(), "tags": {tag.key: tag.value for tag in self.tags}}
+
 
 class DatasetSummary(Entity, frozen=True):
     """A dataset that runs of an experiment used; `context` says what for, None if nobody said."""
@@ -252,15 +256,6 @@ class FileInfo(Entity, frozen=True):
     file_size: int | None = None
 
 
-class LoggedModelStatus(enum.IntEnum):
-    """Whether the files of a logged model have arrived; the numbers are those of the wire."""
-
-    UNSPECIFIED = 0
-    PENDING = 1
-    READY = 2
-    FAILED = 3
-
-
 class LoggedModel(Entity, frozen=True):
     """A model as it was logged, before and apart from any registration."""
 
@@ -278,10 +273,17 @@ class LoggedModel(Entity, frozen=True):
     params: dict[str, str] = {}
     metrics: list[Metric] = []
 
+    def __iter__(self) -> Iterator[tuple[str, Any]]:
+        return iter(sorted([*super().__iter__(), ("model_uri", self.model_uri)], key=lambda pair: pair[0]))
+
     @property
     def model_uri(self) -> str:
         """The URI that loads this model."""
         return f"models:/{self.model_id}"
+
+    def to_dictionary(self) -> dict[str, Any]:
+        """As for all, but `status` is its number on the wire."""
+        return {**super().to_dictionary(), "status": self.status.number}
 
 
 STAGES = ("None", "Staging", "Production", "Archived")
@@ -289,7 +291,11 @@ STAGES = ("None", "Staging", "Production", "Archived")
 
 
 class ModelVersion(Entity, frozen=True):
-    """One version of a registered model. `version` counts from "1"; `source` is where its files lie."""
+    """One version of a registered model. `version` counts from "1"; `source` is where its files lie.
+
+    In what a client fetches, `version` also counts (`version + 1`) and the keys of `tags` know their values; see
+    `mlkeep.core.versions`.
+    """
 
     name: str
     version: str

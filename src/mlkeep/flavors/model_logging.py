@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,10 +10,11 @@ from typing import Any
 import msgspec
 
 from mlkeep.core.entities import LoggedModel, LoggedModelOutput
-from mlkeep.core.errors import InvalidInput, MlkeepException
+from mlkeep.core.errors import InvalidInput
 from mlkeep.models.info import ModelInfo
 from mlkeep.models.mlmodel import Model
 from mlkeep.sdk import fluent
+from mlkeep.sdk.logged_models import failed_if_interrupted
 
 DEFAULT_NAME = "model"
 
@@ -82,17 +82,12 @@ def _log_as_model(destination: Destination, folder: Path, save: Callable[[Path, 
     run = fluent.active_run()
     run_id = None if run is None else run.info.run_id
     logged = _logged_model(destination, run_id)
-    try:
+    with failed_if_interrupted(logged.model_id):
         if run_id is not None:
-            client.log_outputs(run_id, [LoggedModelOutput(model_id=logged.model_id, step=destination.step)])
+            fluent.log_outputs([LoggedModelOutput(model_id=logged.model_id, step=destination.step)])
         model = save(folder, Model(artifact_path=logged.artifact_location, run_id=run_id, model_id=logged.model_id))
         client.log_model_artifacts(logged.model_id, str(folder))
         ready = client.finalize_logged_model(logged.model_id, "READY")
-    except BaseException:
-        # What went wrong is worth more to the caller than that it could not be recorded.
-        with contextlib.suppress(MlkeepException):
-            client.finalize_logged_model(logged.model_id, "FAILED")
-        raise
     info = model.get_model_info()
     info.logged_model = ready
     return info
@@ -104,12 +99,10 @@ def _logged_model(destination: Destination, run_id: str | None) -> LoggedModel:
         existing: LoggedModel = client.get_logged_model(destination.model_id)
         return existing
     of_run = {} if run_id is None else client.get_run(run_id).data.params
-    made: LoggedModel = client.create_logged_model(
-        fluent.current_experiment_id(),
-        name=destination.name or DEFAULT_NAME,
-        source_run_id=run_id,
-        tags={key: str(value) for key, value in (destination.tags or {}).items()},
-        params={key: str(value) for key, value in {**(destination.params or {}), **of_run}.items()},
+    made: LoggedModel = fluent.initialize_logged_model(
+        destination.name or DEFAULT_NAME,
+        tags=destination.tags,
+        params={**(destination.params or {}), **of_run},
         model_type=destination.model_type,
     )
     return made

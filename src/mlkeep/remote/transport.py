@@ -85,7 +85,7 @@ class Transport:
             raise self._no_answer(err) from err
         if response.status != 200:
             told = response.read() if stream else response.data
-            raise errors.from_answer(response.status, told)
+            raise errors.from_answer(response.status, told, f"{method} {path}")
         return response
 
     def _pieces(self, response: urllib3.BaseHTTPResponse, path: str) -> Iterator[bytes]:

@@ -1,21 +1,34 @@
-"""The active experiment and the stack of active runs."""
+"""The stack of active runs."""
 
 from __future__ import annotations
 
 import atexit
 import os
-import threading
+import warnings
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
-from mlkeep.core.entities import Experiment, LifecycleStage, Run, RunStatus
-from mlkeep.core.errors import AlreadyExists, InvalidInput, MlkeepException
-from mlkeep.core.ids import DEFAULT_EXPERIMENT_ID
-from mlkeep.remote.settings import setting
-from mlkeep.sdk.client import MlkeepClient
+from mlkeep.core.entities import LifecycleStage, LoggedModelInput, Run, RunStatus, RunTag
+from mlkeep.core.errors import InvalidInput, MlkeepException
+from mlkeep.remote.settings import flag, setting
+from mlkeep.sdk.active_experiment import chosen_experiment_id, client, current_experiment_id
 from mlkeep.sdk.client.runs import PARENT_TAG
 from mlkeep.sdk.context import context_tags
+from mlkeep.sdk.threads import get_active_model_id, own
+
+__all__ = [
+    "NOTE_TAG",
+    "ActiveRun",
+    "active_or_started_run",
+    "active_run",
+    "client",
+    "current_experiment_id",
+    "end_run",
+    "find_active_run",
+    "last_active_run",
+    "start_run",
+]
 
 NOTE_TAG = "mlflow.note.content"
 
@@ -32,86 +45,21 @@ class ActiveRun(Run, frozen=True):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if any(run.info.run_id == self.info.run_id for run in _stack()):
+        if find_active_run(self.info.run_id) is not None:
             end_run("FINISHED" if kind is None else "FAILED")
 
 
-class _Threads(threading.local):
-    """What each thread has of its own."""
-
-    def __init__(self) -> None:
-        self.stack: list[ActiveRun] = []
-        self.last_run_id: str | None = None
-
-
-_threads = _Threads()
 _open_runs: dict[str, None] = {}
-_active_experiment_id: str | None = None
-
-
-def _stack() -> list[ActiveRun]:
-    return _threads.stack
-
-
-def client() -> MlkeepClient:
-    """A client of the tracking and registry URIs as they are set now."""
-    return MlkeepClient()
-
-
-def set_experiment(experiment_name: str | None = None, experiment_id: str | None = None) -> Experiment:
-    """Make an experiment the active one; one named for the first time is made.
-
-    Raises:
-        InvalidInput: not exactly one of name and id, or the experiment is deleted.
-        NotFound: no experiment has this id.
-    """
-    global _active_experiment_id  # noqa: PLW0603 - one setting for the process, as MLflow scripts expect
-    if (experiment_name is None) == (experiment_id is None):
-        raise InvalidInput("Must specify exactly one of: `experiment_id` or `experiment_name`.")
-    if experiment_name is not None:
-        experiment = found_or_made_experiment(experiment_name)
-    else:
-        experiment = client().get_experiment(str(experiment_id))
-    if experiment.lifecycle_stage != LifecycleStage.ACTIVE:
-        raise InvalidInput(
-            f"Cannot set a deleted experiment '{experiment.name}' as the active experiment. Restore it, or choose "
-            "another name."
-        )
-    _active_experiment_id = experiment.experiment_id
-    os.environ["MLFLOW_EXPERIMENT_ID"] = experiment.experiment_id
-    return experiment
-
-
-def found_or_made_experiment(name: str) -> Experiment:
-    """The experiment of this name, deleted or not; it is made if there is none. Raises InvalidInput: no name."""
-    if not name:
-        raise InvalidInput(f"Invalid experiment name {name!r}: it must be a string that is not empty.")
-    if (found := client().get_experiment_by_name(name)) is not None:
-        return found
-    try:
-        return client().get_experiment(client().create_experiment(name))
-    except AlreadyExists:  # another process was quicker
-        found = client().get_experiment_by_name(name)
-        if found is None:
-            raise
-        return found
-
-
-def current_experiment_id() -> str:
-    """The id of the experiment that new runs belong to.
-
-    What `set_experiment` said, else the environment (`MLFLOW_EXPERIMENT_NAME`, `MLFLOW_EXPERIMENT_ID`), else "0".
-    """
-    if _active_experiment_id is not None:
-        return _active_experiment_id
-    if (name := setting("EXPERIMENT_NAME")) is not None:
-        return found_or_made_experiment(name).experiment_id
-    return setting("EXPERIMENT_ID") or DEFAULT_EXPERIMENT_ID
 
 
 def active_run() -> ActiveRun | None:
     """The innermost active run of this thread."""
-    return _stack()[-1] if _stack() else None
+    return own.runs[-1] if own.runs else None
+
+
+def find_active_run(run_id: str) -> ActiveRun | None:
+    """The run of this thread's stack that has the id."""
+    return next((run for run in own.runs if run.info.run_id == run_id), None)
 
 
 def active_or_started_run() -> ActiveRun:
@@ -123,7 +71,7 @@ def last_active_run() -> Run | None:
     """The active run, else the one that ended last in this thread, as it is now."""
     if (current := active_run()) is not None:
         return current
-    return None if _threads.last_run_id is None else client().get_run(_threads.last_run_id)
+    return None if own.last_run_id is None else client().get_run(own.last_run_id)
 
 
 def start_run(
@@ -134,19 +82,27 @@ def start_run(
     parent_run_id: str | None = None,
     tags: Mapping[str, Any] | None = None,
     description: str | None = None,
+    log_system_metrics: bool | None = None,
 ) -> ActiveRun:
     """Start a run, or go on with the one named by `run_id` (or `MLFLOW_RUN_ID`), and make it the active one.
+
+    A new run belongs to the active experiment unless `experiment_id` is given. With `nested` it becomes a child of the
+    run that is active in this thread; `parent_run_id` names the parent where none is active. Going on with a run makes it
+    RUNNING again, gives it another name if `run_name` is given, and adds `tags` and `description`. An active model is
+    noted as an input of a new run. mlkeep records no system metrics: asking for them warns.
 
     Raises:
         Exception: a run is active and `nested` is false.
         NotFound: the run, its experiment or its parent is not there.
         InvalidInput: the run to go on with is deleted; or the note is given twice.
     """
-    if _stack() and not nested:
+    if own.runs and not nested:
         raise Exception(  # noqa: TRY002 - the class MLflow raises here
-            f"Run with UUID {_stack()[-1].info.run_id} is already active. To start a new run, first end the current run "
+            f"Run with UUID {own.runs[-1].info.run_id} is already active. To start a new run, first end the current run "
             "with mlkeep.end_run(). To start a nested run, call start_run with nested=True"
         )
+    if flag("ENABLE_SYSTEM_METRICS_LOGGING") if log_system_metrics is None else log_system_metrics:
+        warnings.warn("mlkeep records no system metrics: the run goes without them.", stacklevel=2)
     labels = _labels(tags, description)
     existing = run_id or setting("RUN_ID")
     if existing:
@@ -160,9 +116,14 @@ def start_run(
             tags={**context_tags(), **({PARENT_TAG: parent} if parent else {}), **labels},
             run_name=run_name,
         )
+        if (model_id := get_active_model_id()) is not None:
+            client().log_inputs(run.info.run_id, models=[LoggedModelInput(model_id)])
     active = ActiveRun(run.info, run.data, run.inputs, run.outputs)
-    _stack().append(active)
+    own.runs.append(active)
     _open_runs[run.info.run_id] = None
+    # What is registered last is called first: before a database in this process is closed.
+    atexit.unregister(_end_open_runs)
+    atexit.register(_end_open_runs)
     return active
 
 
@@ -179,19 +140,18 @@ def _resumed(run_id: str, run_name: str | None, labels: Mapping[str, str]) -> Ru
     run = client().get_run(run_id)
     if run.info.lifecycle_stage == LifecycleStage.DELETED:
         raise InvalidInput(f"Cannot start run with ID {run_id} because it is in the deleted state: restore it first.")
-    if _active_experiment_id not in (None, run.info.experiment_id):
+    if (chosen := chosen_experiment_id()) not in (None, run.info.experiment_id):
         raise InvalidInput(
             f"Cannot start run with ID {run_id} because active experiment ID does not match environment run ID: it "
-            f"belongs to experiment {run.info.experiment_id}, the active one is {_active_experiment_id}."
+            f"belongs to experiment {run.info.experiment_id}, the active one is {chosen}."
         )
     client().update_run(run_id, status="RUNNING", name=run_name)
-    for key, value in labels.items():
-        client().set_tag(run_id, key, value)
+    client().log_batch(run_id, tags=[RunTag(key, value) for key, value in labels.items()], synchronous=True)
     return client().get_run(run_id)
 
 
 def _parent(asked: str | None) -> str | None:
-    top = _stack()[-1].info.run_id if _stack() else None
+    top = own.runs[-1].info.run_id if own.runs else None
     if asked is None:
         return top
     if top is not None and asked != top:
@@ -207,21 +167,20 @@ def end_run(status: str = "FINISHED") -> None:
     Raises:
         Exception: there is no such status.
     """
-    if not _stack():
+    if not own.runs:
         return
     if status not in RunStatus.__members__:
         raise Exception(  # noqa: TRY002 - the class MLflow raises here
             f"Could not get run status corresponding to string {status}. Valid run status strings: "
             f"{RunStatus.all_names()}"
         )
-    run = _stack().pop()
+    run = own.runs.pop()
     os.environ.pop("MLFLOW_RUN_ID", None)
-    _threads.last_run_id = run.info.run_id
+    own.last_run_id = run.info.run_id
     _open_runs.pop(run.info.run_id, None)
     client().set_terminated(run.info.run_id, status)
 
 
-@atexit.register
 def _end_open_runs() -> None:
     """A program that ends without ending its runs has finished them."""
     for run_id in reversed(list(_open_runs)):

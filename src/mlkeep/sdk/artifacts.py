@@ -18,7 +18,7 @@ import msgspec
 from mlkeep.blobs import paths
 from mlkeep.blobs.contract import ArtifactStore, walk
 from mlkeep.core.entities import FileInfo
-from mlkeep.core.errors import InvalidInput, MlkeepException, NotFound
+from mlkeep.core.errors import InvalidInput, MlkeepException, NoSuchEndpoint, NotFound
 from mlkeep.core.uris import is_local, local_path
 from mlkeep.remote.artifacts import ProxiedArtifacts
 from mlkeep.remote.transport import transport_to
@@ -81,20 +81,28 @@ def _places_in_run(run_id: str, path: str, tracking_uri: str) -> Iterator[Place]
 
 def find_logged_model(tracking_uri: str, experiment_id: str, run_id: str, name: str) -> Any | None:
     """The newest logged model of a run with this name, as the wire tells of it."""
+    return next(logged_models_named(tracking_uri, experiment_id, run_id, name), None)
+
+
+def logged_models_named(tracking_uri: str, experiment_id: str, run_id: str, name: str) -> Iterator[Any]:
+    """The logged models of a run with this name, newest first, as the wire tells of them.
+
+    None on a server that knows no logged models.
+    """
     if any(character in name for character in "/:.%\"'`"):
-        return None
+        return
     token = ""
     while True:
-        page = door_to(tracking_uri).call(
-            logged_models.SearchLoggedModels(
-                experiment_ids=[experiment_id], filter=f"name = '{name}'", page_token=token
-            )
+        request = logged_models.SearchLoggedModels(
+            experiment_ids=[experiment_id], filter=f"name = '{name}'", page_token=token
         )
-        for model in page.models:
-            if model.info.source_run_id == run_id:
-                return model
+        try:
+            page = door_to(tracking_uri).call(request)
+        except NoSuchEndpoint:  # MLflow before 3.0
+            return
+        yield from (model for model in page.models if model.info.source_run_id == run_id)
         if not (token := page.next_page_token):
-            return None
+            return
 
 
 def _place_of_model(uri: str, tracking_uri: str, registry_uri: str) -> Place:
@@ -189,6 +197,9 @@ def _copy(store: ArtifactStore, path: str, target: Path, note: str) -> Path:
     base = target / path.rpartition("/")[2]
     files = list(walk(store, path))
     if not files:
+        # Older servers of MLflow answer a request for a file that is not there with a 500, which would be repeated.
+        if all(info.path != path for info in store.list(path.rpartition("/")[0])):
+            raise NotFound(f"There is no artifact '{path}'.")
         _write(store, path, base)
         return base
     with ThreadPoolExecutor(THREADS) as threads:

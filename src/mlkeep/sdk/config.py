@@ -56,5 +56,10 @@ def get_registry_uri() -> str:
     return _registry_uri or setting("REGISTRY_URI") or get_tracking_uri()
 
 
+def enable_async_logging(enable: bool = True) -> None:
+    """Make `synchronous=False` the default of functions that log; in programs started from this one too."""
+    os.environ["MLFLOW_ENABLE_ASYNC_LOGGING"] = os.environ["MLKEEP_ENABLE_ASYNC_LOGGING"] = str(enable).lower()
+
+
 def _as_text(uri: str | os.PathLike[str]) -> str:
     return uri if isinstance(uri, str) else Path(uri).absolute().as_uri()

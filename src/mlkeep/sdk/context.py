@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from mlkeep.core.errors import InvalidInput
 from mlkeep.remote.settings import credentials, setting
@@ -18,6 +19,7 @@ SOURCE_NAME_TAG = "mlflow.source.name"
 SOURCE_TYPE_TAG = "mlflow.source.type"
 GIT_COMMIT_TAG = "mlflow.source.git.commit"
 GIT_BRANCH_TAG = "mlflow.source.git.branch"
+GIT_REPOSITORY_TAG = "mlflow.source.git.repoURL"
 
 
 def context_tags() -> dict[str, str]:
@@ -47,24 +49,36 @@ def _program_tags() -> dict[str, str]:
 
 
 def _git_tags(source: str) -> dict[str, str]:
-    """Commit and branch of the repository the program lies in; nothing where there is none."""
-    git = shutil.which("git")
+    """Commit, branch and first remote of the repository the program lies in, as far as there are any."""
     folder = Path(source).absolute().parent
-    if git is None or not folder.is_dir():
+    if not folder.is_dir() or not (commit := _git(folder, "rev-parse", "HEAD")):
         return {}
+    branch = _git(folder, "symbolic-ref", "--short", "HEAD")
+    remotes = _git(folder, "remote")
+    address = _without_password(_git(folder, "remote", "get-url", remotes.split("\n")[0])) if remotes else ""
+    known = {GIT_COMMIT_TAG: commit, GIT_BRANCH_TAG: branch, GIT_REPOSITORY_TAG: address}
+    return {tag: text for tag, text in known.items() if text}
+
+
+def _without_password(address: str) -> str:
+    """An address without name, password or token: tags are read by others than those who may push."""
+    parts = urlsplit(address)
+    if parts.scheme not in {"http", "https"}:
+        return address
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _git(folder: Path, *words: str) -> str:
+    """What git says in a folder; nothing where there is no git, or it has nothing to say."""
+    if (git := shutil.which("git")) is None:
+        return ""
     try:
-        found = subprocess.run(  # noqa: S603 - a fixed command on the program's own folder
-            [git, "rev-parse", "HEAD", "--abbrev-ref", "HEAD"],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=False,
+        found = subprocess.run(  # noqa: S603 - fixed commands on the program's own folder
+            [git, *words], cwd=folder, capture_output=True, text=True, timeout=5, check=False
         )
     except (OSError, subprocess.SubprocessError):
-        return {}
-    lines = found.stdout.split()
-    return {GIT_COMMIT_TAG: lines[0], GIT_BRANCH_TAG: lines[1]} if found.returncode == 0 and len(lines) == 2 else {}
+        return ""
+    return found.stdout.strip() if found.returncode == 0 else ""
 
 
 def _given_tags() -> dict[str, str]:

@@ -2,52 +2,85 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from mlkeep.core.clock import now_ms
-from mlkeep.core.entities import Experiment, Metric, ModelVersion, Param, RegisteredModel, Run, RunTag, ViewType
-from mlkeep.core.errors import AlreadyExists, NotFound
-from mlkeep.sdk import artifacts
+from mlkeep.core.entities import Dataset, DatasetInput, Experiment, Metric, Param, Run, RunTag, ViewType
 from mlkeep.sdk.active import (
     ActiveRun,
     active_or_started_run,
     active_run,
-    client,
-    current_experiment_id,
     end_run,
+    find_active_run,
     last_active_run,
-    set_experiment,
     start_run,
 )
+from mlkeep.sdk.active_experiment import client, current_experiment_id, refuse_traces, set_experiment
+from mlkeep.sdk.active_model import ActiveModel, clear_active_model, log_model_params, set_active_model
 from mlkeep.sdk.client import MlkeepClient
-from mlkeep.sdk.client.runs import as_number
+from mlkeep.sdk.inputs import DescribesItself, dataset_entity, log_input, log_inputs
+from mlkeep.sdk.logged_models import (
+    create_external_model,
+    delete_logged_model_tag,
+    finalize_logged_model,
+    get_logged_model,
+    initialize_logged_model,
+    last_logged_model,
+    log_outputs,
+    search_logged_models,
+    set_logged_model_tags,
+)
+from mlkeep.sdk.operations import RunOperations
+from mlkeep.sdk.registering import (
+    register_model,
+    search_model_versions,
+    search_registered_models,
+    set_model_version_tag,
+)
 from mlkeep.sdk.search import all_pages, search_runs
+from mlkeep.sdk.threads import get_active_model_id
 
 __all__ = [
+    "ActiveModel",
     "ActiveRun",
+    "RunOperations",
     "active_or_started_run",
     "active_run",
+    "clear_active_model",
     "create_experiment",
+    "create_external_model",
     "current_experiment_id",
     "delete_experiment",
+    "delete_experiment_tag",
+    "delete_logged_model_tag",
     "delete_run",
     "delete_tag",
     "end_run",
+    "finalize_logged_model",
+    "flush_artifact_async_logging",
+    "flush_async_logging",
+    "get_active_model_id",
     "get_artifact_uri",
     "get_experiment",
     "get_experiment_by_name",
+    "get_logged_model",
     "get_parent_run",
     "get_run",
+    "initialize_logged_model",
     "last_active_run",
+    "last_logged_model",
     "log_artifact",
     "log_artifacts",
     "log_dict",
     "log_figure",
+    "log_input",
+    "log_inputs",
     "log_metric",
     "log_metrics",
+    "log_model_params",
+    "log_outputs",
     "log_param",
     "log_params",
     "log_text",
@@ -55,12 +88,15 @@ __all__ = [
     "restore_experiment",
     "restore_run",
     "search_experiments",
+    "search_logged_models",
     "search_model_versions",
     "search_registered_models",
     "search_runs",
+    "set_active_model",
     "set_experiment",
     "set_experiment_tag",
     "set_experiment_tags",
+    "set_logged_model_tags",
     "set_model_version_tag",
     "set_tag",
     "set_tags",
@@ -81,51 +117,101 @@ def _run_id(run_id: str | None = None) -> str:
 # Params, metrics, tags
 
 
-def log_param(key: str, value: Any, synchronous: bool | None = None) -> Any:  # noqa: ARG001 - every call is
+def log_param(key: str, value: Any, synchronous: bool | None = None) -> Any:
     """Log a param, as text, and give `value` back. Raises InvalidInput: it has another value already."""
-    return client().log_param(_run_id(), key, value)
+    return client().log_param(_run_id(), key, value, synchronous)
 
 
-def log_params(params: Mapping[str, Any], synchronous: bool | None = None, run_id: str | None = None) -> None:  # noqa: ARG001
+def log_params(
+    params: Mapping[str, Any], synchronous: bool | None = None, run_id: str | None = None
+) -> RunOperations | None:
     """Log many params."""
-    client().log_batch(_run_id(run_id), params=[Param(key, str(value)) for key, value in params.items()])
+    items = [Param(key, str(value)) for key, value in params.items()]
+    return client().log_batch(_run_id(run_id), params=items, synchronous=synchronous)
 
 
 def log_metric(
     key: str,
     value: float,
     step: int | None = None,
-    synchronous: bool | None = None,  # noqa: ARG001 - every call is
+    synchronous: bool | None = None,
     timestamp: int | None = None,
     run_id: str | None = None,
     model_id: str | None = None,
-) -> None:
-    """Log one point. `step` is 0 and `timestamp` (milliseconds) now unless given. Raises InvalidInput: no number."""
-    client().log_metric(_run_id(run_id), key, value, timestamp=timestamp, step=step, model_id=model_id)
+    dataset: Dataset | DescribesItself | None = None,
+) -> RunOperations | None:
+    """Log one point. `step` is 0 and `timestamp` (milliseconds) now unless given.
+
+    The point counts for a logged model too: for `model_id`, else for the active model, else for the first model that the
+    run made at this step. With `dataset`, what it was measured on, the dataset becomes an input of the run.
+
+    Raises:
+        InvalidInput: the value is no number, or the key cannot be one.
+    """
+    target = _run_id(run_id)
+    name, digest = _measured_on(target, dataset)
+    model = _models_of(target, step, model_id)[0]
+    return client().log_metric(target, key, value, timestamp, step, synchronous, name, digest, model)
 
 
 def log_metrics(
     metrics: Mapping[str, float],
     step: int | None = None,
-    synchronous: bool | None = None,  # noqa: ARG001 - every call is
+    synchronous: bool | None = None,
     run_id: str | None = None,
     timestamp: int | None = None,
     model_id: str | None = None,
-) -> None:
-    """Log one point of each of many metrics, all of the same step and time."""
+    dataset: Dataset | DescribesItself | None = None,
+) -> RunOperations | None:
+    """Log one point of each of many metrics, all of the same step and time; as `log_metric`, but for all models that the
+    run made at this step.
+    """
+    target = _run_id(run_id)
+    name, digest = _measured_on(target, dataset)
     at_ms = now_ms() if timestamp is None else timestamp
-    points = [Metric(key, as_number(value, key), at_ms, step or 0, model_id=model_id) for key, value in metrics.items()]
-    client().log_batch(_run_id(run_id), metrics=points)
+    points = [
+        Metric(key, value, at_ms, step or 0, model, name, digest, target)
+        for model in _models_of(target, step, model_id)
+        for key, value in metrics.items()
+    ]
+    return client().log_batch(target, metrics=points, synchronous=synchronous)
 
 
-def set_tag(key: str, value: Any, synchronous: bool | None = None) -> None:  # noqa: ARG001 - every call is
+def _models_of(run_id: str, step: int | None, model_id: str | None) -> list[str | None]:
+    """The models that a point of the run counts for; [None] if there is none."""
+    if (chosen := model_id or get_active_model_id()) is not None:
+        return [chosen]
+    run = find_active_run(run_id)
+    made = [] if run is None else [out.model_id for out in run.outputs.model_outputs if out.step == (step or 0)]
+    return [*made] or [None]
+
+
+def _measured_on(run_id: str, dataset: Dataset | DescribesItself | None) -> tuple[str | None, str | None]:
+    """Name and digest of a dataset, which becomes an input of the run."""
+    if dataset is None:
+        return None, None
+    known = dataset_entity(dataset)
+    client().log_inputs(run_id, datasets=[DatasetInput(known)])
+    return known.name, known.digest
+
+
+def set_tag(key: str, value: Any, synchronous: bool | None = None) -> RunOperations | None:
     """Set a tag of the active run, replacing its value."""
-    client().set_tag(_run_id(), key, value)
+    return client().set_tag(_run_id(), key, value, synchronous)
 
 
-def set_tags(tags: Mapping[str, Any], synchronous: bool | None = None) -> None:  # noqa: ARG001 - every call is
+def set_tags(tags: Mapping[str, Any], synchronous: bool | None = None) -> RunOperations | None:
     """Set many tags of the active run."""
-    client().log_batch(_run_id(), tags=[RunTag(key, str(value)) for key, value in tags.items()])
+    items = [RunTag(key, str(value)) for key, value in tags.items()]
+    return client().log_batch(_run_id(), tags=items, synchronous=synchronous)
+
+
+def flush_async_logging() -> None:
+    """Wait for what is being logged. What was logged is stored when the call that logs it returns: nothing is waited for."""
+
+
+def flush_artifact_async_logging() -> None:
+    """Wait for artifacts being uploaded. They are there when the call that logs them returns: nothing is waited for."""
 
 
 def delete_tag(key: str) -> None:
@@ -190,8 +276,14 @@ def restore_run(run_id: str) -> None:
     client().restore_run(run_id)
 
 
-def create_experiment(name: str, artifact_location: str | None = None, tags: Mapping[str, Any] | None = None) -> str:
-    """Make an experiment and give its id. Raises AlreadyExists."""
+def create_experiment(
+    name: str,
+    artifact_location: str | None = None,
+    tags: Mapping[str, Any] | None = None,
+    trace_location: object = None,
+) -> str:
+    """Make an experiment and give its id. Raises AlreadyExists; NotOffered: `trace_location` is given."""
+    refuse_traces(trace_location)
     return client().create_experiment(name, artifact_location, tags)
 
 
@@ -226,6 +318,11 @@ def set_experiment_tags(tags: Mapping[str, Any]) -> None:
         set_experiment_tag(key, value)
 
 
+def delete_experiment_tag(key: str) -> None:
+    """Remove a tag of the active experiment. Raises NotFound."""
+    client().delete_experiment_tag(current_experiment_id(), key)
+
+
 def search_experiments(
     view_type: int = ViewType.ACTIVE_ONLY,
     max_results: int | None = None,
@@ -236,72 +333,3 @@ def search_experiments(
     return all_pages(
         lambda size, token: client().search_experiments(view_type, size, filter_string, order_by, token), max_results
     )
-
-
-# Models
-
-
-def register_model(
-    model_uri: str,
-    name: str,
-    await_registration_for: int | None = None,  # noqa: ARG001 - a version is there when the call returns
-    *,
-    tags: Mapping[str, Any] | None = None,
-) -> ModelVersion:
-    """Add a version to the registered model `name`, which is made if need be.
-
-    `model_uri` may be `runs:/<run id>/<path>`, `models:/m-<id>`, or the place of a model folder.
-
-    Raises:
-        NotFound: there is no such run, or no model at that path of it.
-    """
-    source, run_id, model_id = _source(model_uri)
-    with contextlib.suppress(AlreadyExists):  # then the version goes to the model that is there
-        client().create_registered_model(name)
-    return client().create_model_version(name, source, run_id=run_id, tags=tags, model_id=model_id)
-
-
-def _source(model_uri: str) -> tuple[str, str | None, str | None]:
-    """Source, run and logged model of a version to be registered from `model_uri`."""
-    if model_uri.startswith("models:/") and "/" not in model_uri.removeprefix("models:/") and "@" not in model_uri:
-        model_id = model_uri.removeprefix("models:/")
-        return model_uri, client().get_logged_model(model_id).source_run_id or None, model_id
-    if not model_uri.startswith("runs:/"):
-        return model_uri, None, None
-    run_id, _, path = model_uri.removeprefix("runs:/").strip("/").partition("/")
-    run = client().get_run(run_id)
-    store = artifacts.store_at(run.info.artifact_uri, client().tracking_uri)
-    if any(info.path.rpartition("/")[2] == "MLmodel" for info in store.list(path)):
-        return f"{run.info.artifact_uri.rstrip('/')}/{path}".rstrip("/"), run_id, None
-    model = artifacts.find_logged_model(client().tracking_uri, run.info.experiment_id, run_id, path)
-    if model is None:
-        raise NotFound(
-            f"There is no model at '{path}' of run '{run_id}': no MLmodel file among its artifacts, and no logged model "
-            "of this name."
-        )
-    return f"models:/{model.info.model_id}", run_id, model.info.model_id
-
-
-def search_registered_models(
-    max_results: int | None = None, filter_string: str | None = None, order_by: list[str] | None = None
-) -> list[RegisteredModel]:
-    """Registered models, all of them unless `max_results` is given."""
-    return all_pages(
-        lambda size, token: client().search_registered_models(filter_string, size, order_by, token), max_results
-    )
-
-
-def search_model_versions(
-    max_results: int | None = None, filter_string: str | None = None, order_by: list[str] | None = None
-) -> list[ModelVersion]:
-    """Model versions, all of them unless `max_results` is given."""
-    return all_pages(
-        lambda size, token: client().search_model_versions(filter_string, size, order_by, token), max_results
-    )
-
-
-def set_model_version_tag(
-    name: str, version: int | str | None = None, key: str | None = None, value: Any = None
-) -> None:
-    """Set a tag of a model version."""
-    client().set_model_version_tag(name, version, key, value)

@@ -93,8 +93,21 @@ def _check_values(request: Request) -> None:
         if isinstance(value, list):
             for item in value:
                 _check(item, request, i)
+            if any(_is_special_text(item) for item in value):
+                _set(request, i, [str(item) if _is_special_text(item) else item for item in value])
         else:
             _check(value, request, i)
+            if _is_special_text(value):
+                _set(request, i, str(value))
+
+
+def _is_special_text(value: Any) -> bool:
+    """Whether a text is of a class of its own, as numpy's are and our numbers of versions: writers know only `str`."""
+    return isinstance(value, str) and type(value) is not str
+
+
+def _set(request: Request, field: int, value: Any) -> None:
+    msgspec.structs.force_setattr(request, request.__struct_fields__[field], value)
 
 
 def _check(value: Any, owner: Request, field: int) -> None:

@@ -31,6 +31,7 @@ _CODE_OF_STATUS = {
     401: "UNAUTHENTICATED",
     403: "PERMISSION_DENIED",
     404: "ENDPOINT_NOT_FOUND",
+    405: "ENDPOINT_NOT_FOUND",
     409: "RESOURCE_CONFLICT",
     429: "REQUEST_LIMIT_EXCEEDED",
     501: "NOT_IMPLEMENTED",
@@ -68,8 +69,8 @@ def _clipped(message: str) -> str:
     return f"{message[:kept]} [... {len(message) - 2 * kept} characters left out ...] {message[-kept:]}"
 
 
-def from_answer(status: int, body: bytes) -> MlkeepException:
-    """The error that an answer of `status` other than 200 tells of.
+def from_answer(status: int, body: bytes, asked: str = "this") -> MlkeepException:
+    """The error that an answer of `status` other than 200 tells of; `asked` is the verb and path of the request.
 
     Its text starts with the code, as MLflow's does, because scripts look for the code in the text.
     """
@@ -78,8 +79,9 @@ def from_answer(status: int, body: bytes) -> MlkeepException:
     except msgspec.DecodeError:
         told = ErrorBody()
     code = told.error_code or _CODE_OF_STATUS.get(status, "INTERNAL_ERROR")
-    text = (
-        told.message or body.decode("utf-8", "replace").strip()[:1_000] or f"the server answered with status {status}"
-    )
     kind = _CLASS_OF_CODE.get(code, MlkeepException)
-    return kind(f"{code}: {text}", error_code=code)
+    if kind is errors.NoSuchEndpoint and not told.error_code:  # a page for people
+        text = f"the server does not offer {asked}; is it older than what was asked of it, or no tracking server?"
+    else:
+        text = told.message or body.decode("utf-8", "replace").strip()[:1_000]
+    return kind(f"{code}: {text or f'the server answered with status {status}'}", error_code=code)

@@ -119,9 +119,10 @@ class FinalizeLoggedModel(ForLoggedModel, frozen=True, kw_only=True):
         """The status asked for, None if no status has the name. Raises InvalidInput: none has the number."""
         if isinstance(self.status, str):
             return _STATUS_OF_NAME.get(self.status)
-        if self.status not in set(LoggedModelStatus):
-            raise invalid("status", self.status, f"it must be one of {', '.join(_STATUS_OF_NAME)}.")
-        return LoggedModelStatus(self.status)
+        for status in LoggedModelStatus:
+            if status.number == self.status:
+                return status
+        raise invalid("status", self.status, f"it must be one of {', '.join(_STATUS_OF_NAME)}.")
 
 
 class DeleteLoggedModel(ForLoggedModel, frozen=True, kw_only=True):

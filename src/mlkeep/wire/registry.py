@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from mlkeep.core import entities, limits
+from mlkeep.core.versions import VersionNumber, tags_of_both_habits
 from mlkeep.wire.endpoint import AuditTag, Endpoint, Permission
 from mlkeep.wire.message import Empty, Int64, KeyValue, KeyValueInput, Message, Request, key_values, mapping
 
@@ -51,7 +52,7 @@ class ModelVersion(Message, frozen=True, kw_only=True):
     def entity(self) -> entities.ModelVersion:
         return entities.ModelVersion(
             name=self.name,
-            version=self.version,
+            version=VersionNumber(self.version),
             creation_timestamp=self.creation_timestamp or 0,
             last_updated_timestamp=self.last_updated_timestamp or 0,
             description=self.description,
@@ -61,7 +62,7 @@ class ModelVersion(Message, frozen=True, kw_only=True):
             run_id=self.run_id or "",
             status=self.status,
             status_message=self.status_message,
-            tags=mapping(self.tags),
+            tags=tags_of_both_habits(mapping(self.tags)),
             run_link=self.run_link or "",
             aliases=self.aliases,
             model_id=self.model_id or None,
@@ -103,8 +104,8 @@ class RegisteredModel(Message, frozen=True, kw_only=True):
             last_updated_timestamp=self.last_updated_timestamp or 0,
             description=self.description,
             latest_versions=[version.entity() for version in self.latest_versions],
-            tags=mapping(self.tags),
-            aliases={alias.alias: alias.version for alias in self.aliases},
+            tags=tags_of_both_habits(mapping(self.tags)),
+            aliases={alias.alias: VersionNumber(alias.version) for alias in self.aliases},
         )
 
 

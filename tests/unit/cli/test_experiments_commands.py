@@ -130,11 +130,30 @@ def test_an_experiment_can_be_renamed_deleted_and_restored(mlkeep: Run, store: P
         states.append((client.get_experiment("1").name, client.get_experiment("1").lifecycle_stage))
 
     assert told == [
-        "Experiment 1 is now called 'b'.\n",
-        "Experiment 1 is in the bin; `mlkeep experiments restore -x 1` takes it back.\n",
-        "Experiment 1 is out of the bin.\n",
+        "Experiment with id 1 has been renamed to 'b'.\n",
+        "Experiment with ID 1 has been deleted.\n",
+        "Experiment with id 1 has been restored.\n",
     ]
     assert states == [("b", "active"), ("b", "deleted"), ("b", "active")]
+
+
+def test_every_command_but_csv_can_tell_what_the_experiment_is_as_json(mlkeep: Run, store: Path) -> None:
+    client = MlkeepClient(tracking_uri=f"sqlite:///{store}")
+
+    def told(*words: str) -> dict[str, object]:
+        result = mlkeep("experiments", *words, "--output", "json")
+        assert (result.exit_code, result.stderr) == (0, "")
+        experiment: dict[str, object] = json.loads(result.stdout)
+        assert experiment == client.get_experiment("1").to_dictionary()
+        return experiment
+
+    assert told("create", "-n", "a")["name"] == "a"
+    assert told("rename", "-x", "1", "--new-name", "b")["name"] == "b"
+    assert told("delete", "-x", "1")["lifecycle_stage"] == "deleted"
+    assert told("restore", "-x", "1")["lifecycle_stage"] == "active"
+    listed = json.loads(mlkeep("experiments", "search", "--output", "json").stdout)
+    assert listed == [experiment.to_dictionary() for experiment in client.search_experiments()]
+    assert {experiment["name"] for experiment in listed} == {"b", "Default"}
 
 
 def test_csv_has_a_row_for_each_run_that_is_not_deleted(mlkeep: Run, store: Path, tmp_path: Path) -> None:
@@ -183,7 +202,7 @@ def test_the_same_commands_work_on_a_server(mlkeep: Run, server: MlkeepServer) -
     )
 
 
-@pytest.mark.parametrize("command", [[], ["create"], ["search"], ["get"], ["rename"], ["csv"]])
+@pytest.mark.parametrize("command", [[], ["create"], ["search"], ["get"], ["rename"], ["delete"], ["restore"], ["csv"]])
 def test_help_shows_examples(mlkeep: Run, command: list[str]) -> None:
     assert "  mlkeep experiments " in mlkeep("experiments", *command, "--help").stdout
 

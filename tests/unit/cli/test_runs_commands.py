@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import Result
@@ -125,10 +126,40 @@ def test_a_run_can_be_deleted_and_restored(mlkeep: Run, client: MlkeepClient) ->
         told.append(mlkeep("runs", command, "--run-id", run_id).stdout)
         stages.append(client.get_run(run_id).info.lifecycle_stage)
 
-    assert told == [f"Run with ID {run_id} has been deleted.\n", f"Run with ID {run_id} has been restored.\n"]
+    assert told == [f"Run with ID {run_id} has been deleted.\n", f"Run with id {run_id} has been restored.\n"]
     assert stages == ["deleted", "active"]
 
 
-@pytest.mark.parametrize("command", [[], ["list"], ["create"], ["describe"]])
+def test_lists_and_changes_can_be_told_as_json_that_every_reader_takes(mlkeep: Run, client: MlkeepClient) -> None:
+    run_id = client.create_run("0").info.run_id
+    for key, value in (("loss", float("nan")), ("up", float("inf")), ("down", float("-inf")), ("acc", 0.5)):
+        client.log_metric(run_id, key, value)
+
+    def refuse(token: str) -> None:
+        raise AssertionError(f"{token} is no JSON")
+
+    def told(*words: str) -> Any:
+        return json.loads(mlkeep("runs", *words).stdout, parse_constant=refuse)
+
+    (listed,) = told("list", "--experiment-id", "0", "--output", "json")
+    assert listed["data"]["metrics"] == {"loss": "NaN", "up": "Infinity", "down": "-Infinity", "acc": 0.5}
+    assert listed == told("describe", "--run-id", run_id)
+    deleted = told("delete", "--run-id", run_id, "--output", "json")
+    assert (deleted["info"]["run_id"], deleted["info"]["lifecycle_stage"]) == (run_id, "deleted")
+    assert told("restore", "--run-id", run_id, "--output", "json") == listed
+
+
+def test_what_is_not_there_is_an_error_of_one_line_and_what_makes_no_sense_one_of_usage(mlkeep: Run) -> None:
+    for words in (["describe"], ["delete"], ["restore"]):
+        missing = mlkeep("runs", *words, "--run-id", "f" * 32)
+        assert (missing.exit_code, missing.stdout) == (1, "")
+        assert missing.stderr == f"Error: Run with id={'f' * 32} not found.\n"
+    for words in (["describe"], ["list"], ["list", "--experiment-id", "0", "--view", "some"], ["forget"]):
+        nonsense = mlkeep("runs", *words)
+        assert (nonsense.exit_code, nonsense.stdout) == (2, "")
+        assert nonsense.stderr.startswith("Usage: ")
+
+
+@pytest.mark.parametrize("command", [[], ["list"], ["create"], ["describe"], ["delete"], ["restore"]])
 def test_help_shows_examples(mlkeep: Run, command: list[str]) -> None:
     assert "  mlkeep runs " in mlkeep("runs", *command, "--help").stdout

@@ -61,10 +61,14 @@ def test_a_code_goes_with_its_status(code: str, status: int) -> None:
     assert status_of(MlkeepException("x", error_code=code)) == status
 
 
+NOT_THERE = "the server does not offer GET /x; is it older than what was asked of it, or no tracking server?"
+
+
 @pytest.mark.parametrize(
     ("status", "body", "kind", "message"),
     [
-        (404, b"<html>nothing</html>", errors.NoSuchEndpoint, "ENDPOINT_NOT_FOUND: <html>nothing</html>"),
+        (404, b"<html>nothing</html>", errors.NoSuchEndpoint, f"ENDPOINT_NOT_FOUND: {NOT_THERE}"),
+        (405, b"", errors.NoSuchEndpoint, f"ENDPOINT_NOT_FOUND: {NOT_THERE}"),
         (403, b"", errors.Forbidden, "PERMISSION_DENIED: the server answered with status 403"),
         (503, b"{}", errors.Unavailable, "TEMPORARILY_UNAVAILABLE: {}"),
         (500, b'{"message": "x"}', errors.InternalError, "INTERNAL_ERROR: x"),
@@ -75,7 +79,7 @@ def test_a_code_goes_with_its_status(code: str, status: int) -> None:
     ],
 )
 def test_any_answer_tells_of_an_error(status: int, body: bytes, kind: type[MlkeepException], message: str) -> None:
-    error = from_answer(status, body)
+    error = from_answer(status, body, "GET /x")
     assert (type(error), error.message) == (kind, message)
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from importlib.abc import Loader  # costs more than all of this package when it is loaded
 
 INSIDE = {
+    "mlflow.entities.model_registry": "mlkeep.entities.model_registry",
     "mlflow.models.signature": "mlkeep.models.signature",
     "mlflow.pyfunc.model": "mlkeep.pyfunc.model",
     "mlflow.tracking.fluent": "mlkeep.tracking.fluent",

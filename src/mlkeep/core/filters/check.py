@@ -24,7 +24,7 @@ _LONG_STATUS_NAMES = {
 _STATUS_NAMES = {
     **{spelling: status.name for spelling, status in _LONG_STATUS_NAMES.items()},
     **{status.name: status.name for status in LoggedModelStatus},
-    **{str(status.value): status.name for status in LoggedModelStatus},
+    **{str(status.number): status.name for status in LoggedModelStatus},
 }
 
 
@@ -110,7 +110,7 @@ def status_name(text: str, op: Op) -> str:
     if op in PATTERN_OPS:
         return text
     if text not in _STATUS_NAMES:
-        known = ", ".join(f"{status.name} ({status.value})" for status in LoggedModelStatus)
+        known = ", ".join(f"{status.name} ({status.number})" for status in LoggedModelStatus)
         raise InvalidInput(f"Invalid status {clipped(text)!r} of a logged model in filter string: use one of {known}.")
     return _STATUS_NAMES[text]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mlkeep.core.errors import NotOffered
 from mlkeep.sdk import config
 from mlkeep.sdk.doors import Door, door_to
 
@@ -9,7 +10,12 @@ from mlkeep.sdk.doors import Door, door_to
 class ClientBase:
     """A client of the tracking and registry URIs it was made with, or of those set when it is used."""
 
-    def __init__(self, tracking_uri: str | None = None, registry_uri: str | None = None) -> None:
+    def __init__(
+        self, tracking_uri: str | None = None, registry_uri: str | None = None, workspace_store_uri: str | None = None
+    ) -> None:
+        """Contacts nothing. Raises NotOffered: a store of workspaces is given."""
+        if workspace_store_uri is not None:
+            raise NotOffered("mlkeep does not keep workspaces in a store of their own: leave workspace_store_uri out.")
         self._given_tracking_uri = tracking_uri
         self._given_registry_uri = registry_uri
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from mlkeep.blobs import paths
+from mlkeep.core import limits
 from mlkeep.core.entities import FileInfo, LoggedModel, LoggedModelStatus
+from mlkeep.core.names import invalid
 from mlkeep.core.pages import PagedList
 from mlkeep.sdk import artifacts
 from mlkeep.sdk.client.artifacts import upload
 from mlkeep.sdk.client.base import ClientBase
 from mlkeep.wire import logged_models as wire
-from mlkeep.wire.message import key_value_inputs
+from mlkeep.wire.message import Request, key_value_inputs
+
+T = TypeVar("T", bound=Request)
 
 
 class LoggedModelClient(ClientBase):
@@ -43,9 +48,10 @@ class LoggedModelClient(ClientBase):
         return _entity(self._tracking.call(wire.GetLoggedModel(model_id=model_id)))
 
     def finalize_logged_model(self, model_id: str, status: LoggedModelStatus | str) -> LoggedModel:
-        """Say that the files have come (READY), or will not (FAILED)."""
-        known = LoggedModelStatus[status] if isinstance(status, str) else status
-        request = wire.FinalizeLoggedModel(model_id=model_id, status=wire.status_name(known))
+        """Say that the files have come (READY), or will not (FAILED). Raises InvalidInput: no such status."""
+        if status not in LoggedModelStatus.__members__:
+            raise invalid("status", status, "it must be READY or FAILED.")
+        request = wire.FinalizeLoggedModel(model_id=model_id, status=wire.status_name(LoggedModelStatus(status)))
         return _entity(self._tracking.call(request))
 
     def delete_logged_model(self, model_id: str) -> None:
@@ -68,21 +74,39 @@ class LoggedModelClient(ClientBase):
         self,
         experiment_ids: Sequence[str],
         filter_string: str | None = None,
+        datasets: Sequence[Mapping[str, str]] | None = None,
         max_results: int | None = None,
         order_by: Sequence[Mapping[str, Any]] | None = None,
         page_token: str | None = None,
     ) -> PagedList[LoggedModel]:
-        """One page of logged models, newest first unless `order_by` (objects with `field_name`, `ascending`) differs."""
+        """One page of logged models, newest first unless `order_by` says otherwise; 50 of them unless asked for more.
+
+        `datasets` are mappings of `dataset_name` and, if it matters, `dataset_digest`: only models with metrics measured
+        on one of them are found. `order_by` are mappings of `field_name` and, if need be, `ascending`, `dataset_name`,
+        `dataset_digest`.
+
+        Raises:
+            InvalidInput: a mapping has another key, or the filter cannot be read.
+        """
         answer = self._tracking.call(
             wire.SearchLoggedModels(
                 experiment_ids=[str(experiment_id) for experiment_id in experiment_ids],
                 filter=filter_string or "",
-                max_results=50 if max_results is None else max_results,
-                order_by=[wire.LoggedModelOrder(**order) for order in order_by or ()],
+                datasets=[_made(wire.LoggedModelDataset, "datasets", dataset) for dataset in datasets or ()],
+                max_results=limits.DEFAULT_LOGGED_MODELS_PER_PAGE if max_results is None else max_results,
+                order_by=[_made(wire.LoggedModelOrder, "order_by", order) for order in order_by or ()],
                 page_token=page_token or "",
             )
         )
         return PagedList([model.entity() for model in answer.models], answer.next_page_token or None)
+
+    def log_model_artifact(self, model_id: str, local_path: str | Path, artifact_path: str | None = None) -> None:
+        """Upload a file to the folder `artifact_path` of a logged model's files. Raises FileNotFoundError."""
+        source = Path(local_path)
+        if not source.is_file():
+            raise FileNotFoundError(f"No such file: '{source}'.")
+        root = self.get_logged_model(model_id).artifact_location
+        upload(artifacts.store_at(root, self.tracking_uri), source, paths.joined(artifact_path or "", source.name))
 
     def log_model_artifacts(self, model_id: str, local_dir: str | Path, artifact_path: str | None = None) -> None:
         """Upload what is in a folder to the files of a logged model."""
@@ -97,6 +121,14 @@ class LoggedModelClient(ClientBase):
 
 def _texts(pairs: Mapping[str, Any] | None) -> dict[str, str]:
     return {key: str(value) for key, value in (pairs or {}).items()}
+
+
+def _made(kind: type[T], argument: str, fields: Mapping[str, Any]) -> T:
+    """A part of a request from the mapping that MLflow's client takes for it."""
+    known = kind.__struct_fields__
+    if unknown := [name for name in fields if name not in known]:
+        raise invalid(argument, dict(fields), f"'{unknown[0]}' is none of {', '.join(known)}.")
+    return kind(**fields)
 
 
 def _entity(answer: wire.LoggedModelResponse) -> LoggedModel:

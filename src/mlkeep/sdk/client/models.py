@@ -17,7 +17,11 @@ class RegisteredModelClient(ClientBase):
     """Operations on registered models, their tags and aliases."""
 
     def create_registered_model(
-        self, name: str, tags: Mapping[str, Any] | None = None, description: str | None = None
+        self,
+        name: str,
+        tags: Mapping[str, Any] | None = None,
+        description: str | None = None,
+        deployment_job_id: str | None = None,  # noqa: ARG002 - means something to Databricks only
     ) -> RegisteredModel:
         """Register a name. Raises AlreadyExists."""
         texts = {key: str(value) for key, value in (tags or {}).items()}
@@ -32,7 +36,12 @@ class RegisteredModelClient(ClientBase):
         """Give the model another name. Raises AlreadyExists."""
         return _model(self._registry.call(wire.RenameRegisteredModel(name=name, new_name=new_name)))
 
-    def update_registered_model(self, name: str, description: str | None = None) -> RegisteredModel:
+    def update_registered_model(
+        self,
+        name: str,
+        description: str | None = None,
+        deployment_job_id: str | None = None,  # noqa: ARG002 - means something to Databricks only
+    ) -> RegisteredModel:
         """Set the description; None clears it."""
         return _model(self._registry.call(wire.UpdateRegisteredModel(name=name, description=description)))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from mlkeep.core import limits
 from mlkeep.core.clock import now_ms
@@ -22,11 +22,10 @@ from mlkeep.core.errors import NotOffered
 from mlkeep.core.names import invalid
 from mlkeep.core.pages import PagedList
 from mlkeep.sdk.client.base import ClientBase
+from mlkeep.sdk.operations import RunOperations, is_synchronous, perform
 from mlkeep.wire import metrics as metrics_wire
 from mlkeep.wire import runs as wire
 from mlkeep.wire.message import KeyValueInput, key_value_inputs
-
-T = TypeVar("T")
 
 PARENT_TAG = "mlflow.parentRunId"
 
@@ -92,33 +91,44 @@ class RunClient(ClientBase):
         value: float,
         timestamp: int | None = None,
         step: int | None = None,
-        synchronous: bool | None = None,  # noqa: ARG002 - every call is
+        synchronous: bool | None = None,
         dataset_name: str | None = None,
         dataset_digest: str | None = None,
         model_id: str | None = None,
-    ) -> None:
+    ) -> RunOperations | None:
         """Log one point. `timestamp` is in milliseconds, now if None; `step` is 0 if None."""
-        self._tracking.call(
-            metrics_wire.LogMetric(
-                run_id=run_id,
-                key=key,
-                value=as_number(value, key),
-                timestamp=now_ms() if timestamp is None else int(timestamp),
-                step=int(step or 0),
-                model_id=model_id or "",
-                dataset_name=dataset_name or "",
-                dataset_digest=dataset_digest or "",
+
+        def log() -> None:
+            self._tracking.call(
+                metrics_wire.LogMetric(
+                    run_id=run_id,
+                    key=key,
+                    value=as_number(value, key),
+                    timestamp=at_ms,
+                    step=int(step or 0),
+                    model_id=model_id or "",
+                    dataset_name=dataset_name or "",
+                    dataset_digest=dataset_digest or "",
+                )
             )
-        )
 
-    def log_param(self, run_id: str, key: str, value: Any, synchronous: bool | None = None) -> Any:  # noqa: ARG002
-        """Log a param and give `value` back. Raises InvalidInput: it has another value already."""
-        self._tracking.call(wire.LogParam(run_id=run_id, key=key, value=str(value)))
-        return value
+        at_ms = now_ms() if timestamp is None else int(timestamp)
+        return perform(log, synchronous)
 
-    def set_tag(self, run_id: str, key: str, value: Any, synchronous: bool | None = None) -> None:  # noqa: ARG002
+    def log_param(self, run_id: str, key: str, value: Any, synchronous: bool | None = None) -> Any:
+        """Log a param and give `value` back, or RunOperations if it is not to be synchronous.
+
+        Raises:
+            InvalidInput: it has another value already.
+        """
+        request = wire.LogParam(run_id=run_id, key=key, value=str(value))
+        operations = perform(lambda: self._tracking.call(request), synchronous)
+        return value if is_synchronous(synchronous) else operations
+
+    def set_tag(self, run_id: str, key: str, value: Any, synchronous: bool | None = None) -> RunOperations | None:
         """Set a tag, replacing its value."""
-        self._tracking.call(wire.SetTag(run_id=run_id, key=key, value=str(value)))
+        request = wire.SetTag(run_id=run_id, key=key, value=str(value))
+        return perform(lambda: self._tracking.call(request), synchronous)
 
     def delete_tag(self, run_id: str, key: str) -> None:
         """Remove a tag. Raises NotFound."""
@@ -130,15 +140,22 @@ class RunClient(ClientBase):
         metrics: Sequence[Metric] = (),
         params: Sequence[Param] = (),
         tags: Sequence[RunTag] = (),
-        synchronous: bool | None = None,  # noqa: ARG002 - every call is
-    ) -> None:
+        synchronous: bool | None = None,
+    ) -> RunOperations | None:
         """Log many things, in as few requests as the protocol allows. Each request is kept whole or not at all."""
-        for part in _parts(params, limits.MAX_PARAMS_PER_BATCH):
-            self._tracking.call(wire.LogBatch(run_id=run_id, params=[_pair(item) for item in part]))
-        for points in _parts(metrics, limits.MAX_METRICS_PER_BATCH):
-            self._tracking.call(wire.LogBatch(run_id=run_id, metrics=[_point(item) for item in points]))
-        for labels in _parts(tags, limits.MAX_TAGS_PER_BATCH):
-            self._tracking.call(wire.LogBatch(run_id=run_id, tags=[_pair(item) for item in labels]))
+
+        def log() -> None:
+            for some_metrics, some_params, some_tags in _batches(metrics, params, tags):
+                self._tracking.call(
+                    wire.LogBatch(
+                        run_id=run_id,
+                        metrics=[_point(point) for point in some_metrics],
+                        params=[_pair(param) for param in some_params],
+                        tags=[_pair(tag) for tag in some_tags],
+                    )
+                )
+
+        return perform(log, synchronous)
 
     def log_inputs(
         self,
@@ -264,9 +281,20 @@ def _status(name: str | None) -> RunStatus | None:
     return RunStatus[name]
 
 
-def _parts(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
+def _batches(
+    metrics: Sequence[Metric], params: Sequence[Param], tags: Sequence[RunTag]
+) -> Iterator[tuple[Sequence[Metric], Sequence[Param], Sequence[RunTag]]]:
+    """All three in parts that fit into one request each: as many params and tags as may be, then metrics."""
+    done_metrics = done_params = done_tags = 0
+    while done_metrics < len(metrics) or done_params < len(params) or done_tags < len(tags):
+        some_params = params[done_params : done_params + limits.MAX_PARAMS_PER_BATCH]
+        some_tags = tags[done_tags : done_tags + limits.MAX_TAGS_PER_BATCH]
+        room = min(limits.MAX_METRICS_PER_BATCH, limits.MAX_ENTITIES_PER_BATCH - len(some_params) - len(some_tags))
+        some_metrics = metrics[done_metrics : done_metrics + room]
+        yield some_metrics, some_params, some_tags
+        done_metrics += len(some_metrics)
+        done_params += len(some_params)
+        done_tags += len(some_tags)
 
 
 def _pair(item: Any) -> KeyValueInput:

@@ -27,7 +27,7 @@ class VersionClient(RegisteredModelClient):
         tags: Mapping[str, Any] | None = None,
         run_link: str | None = None,
         description: str | None = None,
-        await_creation_for: int | None = None,  # noqa: ARG002 - a version is there when the call returns
+        await_creation_for: int | None = 300,  # noqa: ARG002 - a version is there when the call returns
         model_id: str | None = None,
     ) -> ModelVersion:
         """Add a version to a model. Raises NotFound: no such model; InvalidInput: the source may not be used."""

@@ -46,7 +46,7 @@ class SqlLoggedModels:
                 model_type=new.model_type,
                 source_run_id=new.source_run_id,
                 artifact_uri=new.artifact_uri,
-                status=LoggedModelStatus.PENDING.value,
+                status=LoggedModelStatus.PENDING.number,
                 status_message="",
                 lifecycle=ACTIVE,
                 created_ms=new.now_ms,
@@ -65,7 +65,7 @@ class SqlLoggedModels:
         return self._entities([row])[0]
 
     def set_status(self, model_id: str, status: LoggedModelStatus, now_ms: int) -> None:
-        self._update(model_id, status=status.value, updated_ms=now_ms)
+        self._update(model_id, status=status.number, updated_ms=now_ms)
 
     def delete(self, model_id: str, now_ms: int) -> None:
         self._update(model_id, lifecycle=DELETED, updated_ms=now_ms)
@@ -138,7 +138,7 @@ class SqlLoggedModels:
                 last_updated_timestamp=row.updated_ms,
                 model_type=row.model_type,
                 source_run_id=row.source_run_id,
-                status=LoggedModelStatus(row.status),
+                status=LoggedModelStatus.from_number(row.status),
                 status_message=row.status_message,
                 tags=tags[row.id],
                 params=params[row.id],
@@ -240,7 +240,7 @@ def _searchable(session: Session, points: sa.Subquery) -> Searchable:
             "model_id": columns.model_id,
             "model_type": columns.model_type,
             "status": sa.cast(
-                sa.case({status.value: status.name for status in LoggedModelStatus}, value=columns.status), Text
+                sa.case({status.number: status.name for status in LoggedModelStatus}, value=columns.status), Text
             ),
             "source_run_id": columns.source_run_id,
             "experiment_id": sa.cast(columns.experiment_id, Text),

@@ -16,6 +16,7 @@ The client has scope `session`. Suites make what they need under names of their 
 
 from mlkeep.testing.conformance.artifacts import ArtifactPromises
 from mlkeep.testing.conformance.charts import ChartPromises
+from mlkeep.testing.conformance.client import ClientPromises
 from mlkeep.testing.conformance.evaluation_datasets import EvaluationDatasetPromises, EvaluationDatasetSearchPromises
 from mlkeep.testing.conformance.experiments import ExperimentPromises, ExperimentSearchPromises
 from mlkeep.testing.conformance.logged_models import LoggedModelPromises, LoggedModelSearchPromises
@@ -40,6 +41,7 @@ __all__ = [
     "ArtifactPromises",
     "BatchPromises",
     "ChartPromises",
+    "ClientPromises",
     "CountPromises",
     "EvaluationDatasetPromises",
     "EvaluationDatasetSearchPromises",
