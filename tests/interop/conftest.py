@@ -17,21 +17,13 @@ def official_mlflow(request: pytest.FixtureRequest) -> Library:
     return newest(request.param)
 
 
-_RESTORED = """
-import sqlalchemy.pool as pool
-pool.FallbackAsyncAdaptedQueuePool = getattr(pool, "FallbackAsyncAdaptedQueuePool", pool.AsyncAdaptedQueuePool)
-"""
-"""MLflow 2.22 imports a name that SQLAlchemy 2.1 no longer has, though it says it works with it; it never uses it."""
-
-
 @pytest.fixture(scope="session")
 def official_server(official_mlflow: Library, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an official `mlflow server` on an empty SQLite database, with its artifact proxy."""
     folder, port = tmp_path_factory.mktemp("official"), free_port()
     command = [str(official_mlflow.python), "-m", "mlflow", "server", "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", f"{folder}/kept"]
-    (folder / "sitecustomize.py").write_text(_RESTORED)
-    env = {**plain_environment(), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "PYTHONPATH": str(folder)}
+    env = {**plain_environment(), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     running = ServerProcess(command, folder / "server.log", env=env, cwd=folder)
     try:
         running.until(lambda: is_healthy(port))
