@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from mlkeep.core import limits
 from mlkeep.core.errors import InvalidInput, NotFound
 from mlkeep.core.filters import LOGGED_MODELS, complete_order, logged_model_order, parse
 from mlkeep.core.ids import new_logged_model_id
-from mlkeep.core.names import check_key, check_logged_model_name, made_up_name
+from mlkeep.core.names import check_logged_model_name, made_up_name
 from mlkeep.services.call import Call
 from mlkeep.services.locations import below
 from mlkeep.services.paging import checked_limit
@@ -63,8 +62,7 @@ def delete(call: Call, request: wire.DeleteLoggedModel) -> Empty:
 
 
 def set_tags(call: Call, request: wire.SetLoggedModelTags) -> Empty:
-    tags = {check_key(tag.key, f"tags[{i}].key"): tag.value for i, tag in enumerate(request.tags)}
-    call.tx.logged_models.put_tags(request.model_id, tags)
+    call.tx.logged_models.put_tags(request.model_id, {tag.key: tag.value for tag in request.tags})
     return Empty()
 
 
@@ -95,11 +93,10 @@ def search(call: Call, request: wire.SearchLoggedModels) -> wire.SearchLoggedMod
 
 def _params(given: list[KeyValueInput]) -> dict[str, str]:
     params: dict[str, str] = {}
-    for i, param in enumerate(given):
-        key = check_key(param.key, f"params[{i}].key")
-        if key in params:
-            raise InvalidInput(f"Duplicate parameter keys have been submitted: '{key}'. Send each key once.")
-        params[key] = param.value[: limits.MAX_PARAM_VALUE_LENGTH]
+    for param in given:
+        if param.key in params:
+            raise InvalidInput(f"Duplicate parameter keys have been submitted: '{param.key}'. Send each key once.")
+        params[param.key] = param.value
     return params
 
 
