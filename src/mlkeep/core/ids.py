@@ -60,9 +60,10 @@ def experiment_key(experiment_id: str) -> int:
     """The integer behind an experiment id.
 
     Raises:
-        InvalidInput: the id is not a non-negative integer.
+        InvalidInput: the id is not an integer. A negative one is, though no experiment has it.
     """
-    if not (experiment_id.isascii() and experiment_id.isdigit() and len(experiment_id) <= 18):
+    digits = experiment_id.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 18):
         raise InvalidInput(
             f"Invalid value {experiment_id!r} for parameter 'experiment_id' supplied: experiment ids are integers, "
             "such as '1'."

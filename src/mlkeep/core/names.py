@@ -43,7 +43,7 @@ def check_key(key: str, field: str) -> str:
             "Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), spaces ( ), colon(:) "
             "and slashes (/).",
         )
-    if posixpath.normpath(key) != key or key.startswith(("/", "../")) or key in {".", ".."}:
+    if posixpath.normpath(key) != key or key.startswith(("/", "..")) or key == ".":
         raise invalid(
             field,
             key,
@@ -72,8 +72,14 @@ def check_model_name(name: str, field: str = "name") -> str:
     """
     if not name or not name.strip():
         raise InvalidInput(f"Missing value for required parameter '{field}': a registered model needs a name.")
-    if "/" in name or ":" in name or name in {".", ".."}:
-        raise invalid(field, name, "Registered model name must not contain '/' or ':', and must not be '.' or '..'.")
+    if "/" in name or ":" in name:
+        raise invalid(field, name, "Registered model name must not contain '/' or ':'.")
+    if name in {".", ".."}:
+        raise invalid(
+            field,
+            name,
+            "Names may be treated as files in certain cases, and must not resolve to other names when treated as such.",
+        )
     return check_length(name, field, limits.MAX_MODEL_NAME_LENGTH)
 
 

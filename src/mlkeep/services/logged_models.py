@@ -6,7 +6,7 @@ from mlkeep.core import limits
 from mlkeep.core.errors import InvalidInput, NotFound
 from mlkeep.core.filters import LOGGED_MODELS, OnDataset, complete_order, logged_model_order, parse
 from mlkeep.core.ids import new_logged_model_id
-from mlkeep.core.names import check_key, check_logged_model_name, made_up_name
+from mlkeep.core.names import check_logged_model_name, made_up_name
 from mlkeep.services.call import Call
 from mlkeep.services.locations import below
 from mlkeep.services.paging import checked_limit
@@ -34,7 +34,7 @@ def create(call: Call, request: wire.CreateLoggedModel) -> wire.LoggedModelRespo
             model_type=request.model_type,
             source_run_id=request.source_run_id,
             artifact_uri=below(experiment.artifact_location, "models", model_id, "artifacts"),
-            params=_params(call, request.params),
+            params=_params(request.params),
             tags={tag.key: tag.value for tag in request.tags},
             now_ms=call.now_ms,
         )
@@ -65,8 +65,7 @@ def delete(call: Call, request: wire.DeleteLoggedModel) -> Empty:
 
 
 def set_tags(call: Call, request: wire.SetLoggedModelTags) -> Empty:
-    tags = {check_key(tag.key, f"tags[{i}].key"): tag.value for i, tag in enumerate(request.tags)}
-    call.tx.logged_models.put_tags(request.model_id, tags)
+    call.tx.logged_models.put_tags(request.model_id, {tag.key: tag.value for tag in request.tags})
     return Empty()
 
 
@@ -77,7 +76,7 @@ def delete_tag(call: Call, request: wire.DeleteLoggedModelTag) -> Empty:
 
 
 def log_params(call: Call, request: wire.LogLoggedModelParams) -> Empty:
-    call.tx.logged_models.add_params(request.model_id, _params(call, request.params))
+    call.tx.logged_models.add_params(request.model_id, _params(request.params))
     return Empty()
 
 
@@ -110,13 +109,12 @@ def _dataset(order: wire.LoggedModelOrder) -> OnDataset | None:
     return OnDataset(order.dataset_name, order.dataset_digest)
 
 
-def _params(call: Call, given: list[KeyValueInput]) -> dict[str, str]:
+def _params(given: list[KeyValueInput]) -> dict[str, str]:
     params: dict[str, str] = {}
-    for i, param in enumerate(given):
-        key = check_key(param.key, f"params[{i}].key")
-        if key in params:
-            raise InvalidInput(f"Duplicate parameter keys have been submitted: '{key}'. Send each key once.")
-        params[key] = call.settings.rules.cut(param.value, limits.MAX_PARAM_VALUE_LENGTH, f"params[{i}].value")
+    for param in given:
+        if param.key in params:
+            raise InvalidInput(f"Duplicate parameter keys have been submitted: '{param.key}'. Send each key once.")
+        params[param.key] = param.value
     return params
 
 

@@ -121,7 +121,11 @@ def search(call: Call, request: wire.SearchModelVersions) -> wire.SearchModelVer
 
 
 def get_latest(call: Call, request: wire.GetLatestVersions) -> wire.ModelVersionsResponse:
-    stages = [_stage(stage) for stage in request.stages] or list(STAGES)
+    try:
+        stages = [_stage(stage) for stage in request.stages] or list(STAGES)
+    except InvalidInput:
+        call.tx.models.require(request.name)  # clients try what is no stage, and want to hear that there is no model
+        raise
     versions = call.tx.versions.latest(request.name, stages)
     return wire.ModelVersionsResponse(model_versions=[wire.ModelVersion.of(version) for version in versions])
 

@@ -22,7 +22,7 @@ from mlkeep.core.names import (
 )
 
 
-@pytest.mark.parametrize("key", ["a", "lr", "a b", "a/b.c-d:e_f", "ü", "日本", "..a", "a..b", "x" * 250, " ", "_"])
+@pytest.mark.parametrize("key", ["a", "lr", "a b", "a/b.c-d:e_f", "ü", "日本", "a/..b", "a..b", "x" * 250, " ", "_"])
 def test_a_key_is_given_back(key: str) -> None:
     assert check_key(key, "key") == key
 

@@ -38,7 +38,7 @@ def test_an_experiment_id_is_an_integer(text: str, key: int) -> None:
     assert experiment_key(text) == key
 
 
-@pytest.mark.parametrize("text", ["", "a", "-1", "+1", "1.0", " 1", "²", "٣", "9" * 19])
+@pytest.mark.parametrize("text", ["", "a", "--1", "+1", "1.0", " 1", "²", "٣", "9" * 19])
 def test_an_experiment_id_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput, match=re.escape(f"Invalid value {text!r} for parameter 'experiment_id'")):
         experiment_key(text)

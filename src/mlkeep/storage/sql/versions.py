@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import select
 
-from mlkeep.core.entities import STAGES, ModelVersion
+from mlkeep.core.entities import ModelVersion
 from mlkeep.core.errors import InvalidInput, NotFound
 from mlkeep.core.filters.ast import Entity
 from mlkeep.storage.contract import NewVersion, Page, Search
@@ -34,9 +35,12 @@ _SEARCHABLE = Searchable(
 )
 
 
+_NUMBER = re.compile(r"\s*[+-]?[0-9]{1,18}\s*")
+
+
 def version_number(version: str) -> int:
     """A version as the number it is. Raises InvalidInput: it is none."""
-    if not (version.isascii() and version.isdigit() and len(version) <= 18):
+    if not _NUMBER.fullmatch(version):
         raise InvalidInput(f"Parameter 'version' must be an integer, got '{version}'.")
     return int(version)
 
@@ -110,18 +114,8 @@ class SqlVersions:
 
     def latest(self, name: str, stages: Sequence[str]) -> list[ModelVersion]:
         model = self._model(name)
-        numbers = (
-            select(sa.func.max(model_versions.c.version))
-            .where(model_versions.c.model_id == model, model_versions.c.stage.in_(stages))
-            .group_by(model_versions.c.stage)
-        )
-        rows = self._session.execute(
-            select(*_COLUMNS)
-            .select_from(_FROM)
-            .where(model_versions.c.model_id == model, model_versions.c.version.in_(numbers))
-        ).fetchall()
-        found = {version.current_stage: version for version in self._entities(rows, with_aliases=True)}
-        return [found[stage] for stage in stages if stage in found]
+        rows = self._session.execute(_latest([model]).where(model_versions.c.stage.in_(stages))).fetchall()
+        return self._entities(rows, with_aliases=True)
 
     def highest(self, name: str) -> str | None:
         number = self._session.execute(
@@ -147,24 +141,10 @@ class SqlVersions:
     def latest_by_stage(self, models: Sequence[int]) -> dict[int, list[ModelVersion]]:
         """The highest version of each stage of each model, without aliases, by the model's key."""
         latest: dict[int, list[ModelVersion]] = {model: [] for model in models}
-        columns = model_versions.c
         for part in chunks(models):
-            highest = (
-                select(columns.model_id, columns.stage, sa.func.max(columns.version).label("version"))
-                .where(columns.model_id.in_(part))
-                .group_by(columns.model_id, columns.stage)
-                .subquery()
-            )
-            rows = self._session.execute(
-                select(*_COLUMNS)
-                .select_from(_FROM)
-                .join(highest, sa.and_(highest.c.model_id == columns.model_id, highest.c.version == columns.version))
-                .order_by(columns.model_id, columns.version)
-            ).fetchall()
+            rows = self._session.execute(_latest(part)).fetchall()
             for row, version in zip(rows, self._entities(rows, with_aliases=False), strict=True):
                 latest[row.model_id].append(version)
-        for versions in latest.values():
-            versions.sort(key=lambda version: STAGES.index(version.current_stage))
         return latest
 
     def row(self, name: str, version: str) -> AnyRow:
@@ -176,7 +156,6 @@ class SqlVersions:
             .where(registered_models.c.name == name, model_versions.c.version == number)
         ).one_or_none()
         if row is None:
-            self._model(name)
             raise NotFound(f"Model Version (name={name}, version={version}) not found")
         return row
 
@@ -231,6 +210,28 @@ class SqlVersions:
             )
             for row in rows
         ]
+
+
+def _latest(models: Sequence[int]) -> sa.Select[Any]:
+    """The highest version of each stage of each model, by the lowest version that the stage has."""
+    columns = model_versions.c
+    stages = (
+        select(
+            columns.model_id,
+            columns.stage,
+            sa.func.min(columns.version).label("lowest"),
+            sa.func.max(columns.version).label("highest"),
+        )
+        .where(columns.model_id.in_(models))
+        .group_by(columns.model_id, columns.stage)
+        .subquery()
+    )
+    return (
+        select(*_COLUMNS)
+        .select_from(_FROM)
+        .join(stages, sa.and_(stages.c.model_id == columns.model_id, stages.c.highest == columns.version))
+        .order_by(columns.model_id, stages.c.lowest)
+    )
 
 
 def _no_model(name: str) -> NotFound:

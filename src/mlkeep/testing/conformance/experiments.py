@@ -60,11 +60,12 @@ class ExperimentPromises(Suite):
         assert client.get_experiment_by_name("Default") == default
 
     def test_an_unknown_experiment_is_not_found(self, client: MlkeepClient) -> None:
-        with pytest.raises(NotFound, match="999999999999"):
-            client.get_experiment("999999999999")
+        for experiment_id in ("999999999999", "-1"):
+            with pytest.raises(NotFound, match=experiment_id):
+                client.get_experiment(experiment_id)
         assert client.get_experiment_by_name(unique("nobody")) is None
 
-    @pytest.mark.parametrize("experiment_id", ["abc", "-1", "1.5", "9" * 30, "²"])
+    @pytest.mark.parametrize("experiment_id", ["abc", "--1", "1.5", "9" * 30, "²"])
     def test_an_id_that_is_no_integer_is_refused(self, client: MlkeepClient, experiment_id: str) -> None:
         with pytest.raises(InvalidInput, match=names_both("experiment_id", experiment_id)):
             client.get_experiment(experiment_id)

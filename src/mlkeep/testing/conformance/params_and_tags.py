@@ -17,8 +17,25 @@ from mlkeep.wire.message import KeyValueInput
 from mlkeep.wire.metrics import MetricInput
 from mlkeep.wire.runs import LogBatch
 
-GOOD_KEYS = ["a", "a b", "a/b", "a.b-c:d", "ü/日本", "x" * 250, "..a", "a..", "_", "9"]
-BAD_KEYS = ["", "a*b", "a\nb", "/a", "a/", "a//b", "./a", "a/../b", "..", ".", "a,b", "x" * 251, "a%b", "a#b"]
+GOOD_KEYS = ["a", "a b", "a/b", "a.b-c:d", "ü/日本", "x" * 250, "a/..b", "a..", "_", "9"]
+BAD_KEYS = [
+    "",
+    "a*b",
+    "a\nb",
+    "/a",
+    "a/",
+    "a//b",
+    "./a",
+    "a/../b",
+    "..",
+    "..a",
+    "...",
+    ".",
+    "a,b",
+    "x" * 251,
+    "a%b",
+    "a#b",
+]
 
 LOGGERS: dict[str, Callable[[MlkeepClient, str, str], object]] = {
     "metric": lambda client, run, key: client.log_metric(run, key, 1.0, timestamp=1),

@@ -118,9 +118,10 @@ class VersionPromises(RegistrySuite):
         def latest(*stages: str) -> list[tuple[str, str]]:
             return [(one.current_stage, one.version) for one in client.get_latest_versions(model, stages)]
 
-        everything = [("None", "4"), ("Staging", "5"), ("Production", "2")]
+        everything = [("Production", "2"), ("None", "4"), ("Staging", "5")]  # as they come first among the versions
         assert latest() == everything
         assert latest("production", "Archived") == [("Production", "2")]
+        assert latest("Staging", "Production") == [("Production", "2"), ("Staging", "5")]
         told = [(one.current_stage, one.version) for one in client.get_registered_model(model).latest_versions]
         assert told == everything
         client.delete_model_version(model, 2)
@@ -160,10 +161,25 @@ class VersionPromises(RegistrySuite):
         with pytest.raises(NotFound, match=nobody):
             client.create_model_version(nobody, SOURCE)
 
-    @pytest.mark.parametrize("version", ["one", "1.0", "-1", "9" * 30, "²"])
+    @pytest.mark.parametrize("version", ["one", "1.0", "--1", "9" * 30, "²"])
     def test_a_version_that_is_no_integer_is_refused(self, client: MlkeepClient, model: str, version: str) -> None:
         with pytest.raises(InvalidInput, match=names_both("version", f"'{version}'")):
             client.get_model_version(model, version)
+
+    def test_a_version_is_an_integer_however_it_is_written(self, client: MlkeepClient, model: str) -> None:
+        client.create_model_version(model, SOURCE)
+        for version in (1, "1", " 1", "+1", "01"):
+            assert client.get_model_version(model, version).version == "1"
+        with pytest.raises(NotFound, match=names_both(model, "-1")):
+            client.get_model_version(model, "-1")
+
+    def test_that_there_is_no_model_is_said_before_that_there_is_no_stage(
+        self, client: MlkeepClient, model: str
+    ) -> None:
+        with pytest.raises(InvalidInput, match=r"'one\.txt'"):
+            client.get_latest_versions(model, ["one.txt"])
+        with pytest.raises(NotFound, match="nobody"):
+            client.get_latest_versions(unique("nobody"), ["one.txt"])
 
 
 class _Versions:

@@ -1,0 +1,71 @@
+"""The chapters of the tour, in the order they are walked, and the major version of MLflow that has what they show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.interop.tour.chapters import (
+    artifacts,
+    batches,
+    command,
+    evaluation_datasets,
+    experiments,
+    fluent,
+    inputs,
+    logged_models,
+    metrics,
+    names,
+    registered_models,
+    runs,
+    search_experiments,
+    search_logged_models,
+    search_registry,
+    search_runs,
+    stages,
+    tables_and_images,
+    versions,
+)
+from tests.interop.tour.recorder import Tour
+
+CHAPTERS: tuple[tuple[str, Callable[[Tour], None], int], ...] = (
+    ("experiments", experiments.experiments, 2),
+    ("experiment tags", experiments.tags, 2),
+    ("experiments deleted", experiments.deleted, 2),
+    ("runs", runs.runs, 2),
+    ("run tags", runs.tags, 2),
+    ("params", runs.params, 2),
+    ("runs deleted", runs.deleted, 2),
+    ("metrics", metrics.metrics, 2),
+    ("batches", batches.batches, 2),
+    ("names", names.names, 2),
+    ("inputs", inputs.inputs, 2),
+    ("model inputs", inputs.model_inputs, 3),
+    ("logged models", logged_models.logged_models, 3),
+    ("logged model metrics", logged_models.metrics, 3),
+    ("logged model artifacts", logged_models.artifacts, 3),
+    ("registered models", registered_models.registered_models, 2),
+    ("aliases", registered_models.aliases, 2),
+    ("versions", versions.versions, 2),
+    ("sources", versions.sources, 2),
+    ("copies", versions.copies, 2),
+    ("versions of logged models", versions.of_logged_models, 3),
+    ("stages", stages.stages, 2),
+    ("search experiments", search_experiments.search, 2),
+    ("search runs", search_runs.filters, 2),
+    ("order runs", search_runs.orders, 2),
+    ("page through runs", search_runs.pages, 2),
+    ("search registered models", search_registry.registered_models, 2),
+    ("search versions", search_registry.versions, 2),
+    ("search logged models", search_logged_models.search, 3),
+    ("evaluation datasets", evaluation_datasets.evaluation_datasets, 3),
+    ("artifacts", artifacts.artifacts, 2),
+    ("artifact functions", artifacts.functions, 2),
+    ("tables and images", tables_and_images.tables_and_images, 2),
+    ("fluent runs", fluent.runs, 2),
+    ("fluent logging", fluent.logging, 2),
+    ("fluent experiments", fluent.experiments, 2),
+    ("fluent registry", fluent.registry, 2),
+    ("fluent logged models", fluent.logged_models, 3),
+    ("command", command.command, 2),
+)
+"""Name, chapter, since which major version."""
