@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import subprocess
+import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-import mlkeep
+from bench.processes import environment
 from mlkeep import MlkeepClient
 from mlkeep.sdk.doors import door_to
 from mlkeep.wire.decode import from_body
@@ -31,15 +31,13 @@ def blocks(language: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlkeepClient]:
+def client(tmp_path_factory: pytest.TempPathFactory) -> MlkeepClient:
     """A client of a database in which the code of the page was run."""
-    before = mlkeep.get_tracking_uri() if mlkeep.is_tracking_uri_set() else None
-    mlkeep.set_tracking_uri(f"sqlite:///{tmp_path_factory.mktemp('page') / 'mlkeep.db'}")
-    names: dict[str, Any] = {}
-    for block in blocks("python"):
-        exec(compile(block, "docs/search.md", "exec"), names)
-    yield MlkeepClient(tracking_uri=mlkeep.get_tracking_uri())
-    mlkeep.set_tracking_uri(before)
+    folder = tmp_path_factory.mktemp("page")
+    uri = f"sqlite:///{folder / 'mlkeep.db'}"
+    script = [sys.executable, "-W", "error", "-c", "\n".join(blocks("python"))]
+    subprocess.run(script, cwd=folder, env={**environment(), "MLKEEP_TRACKING_URI": uri}, check=True)
+    return MlkeepClient(tracking_uri=uri)
 
 
 @pytest.mark.parametrize(("text", "names"), examples("filter"))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from mlkeep.sdk import config, fluent
+from mlkeep.sdk import config
 
 
 @pytest.fixture
@@ -24,11 +23,7 @@ def estimator(frame: pd.DataFrame) -> LogisticRegression:
 
 
 @pytest.fixture
-def tracking(tmp_path: Path) -> Iterator[None]:
-    """An embedded tracking store that no other test sees; no run is left active."""
+def tracking(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An embedded tracking store that no other test sees."""
     config.set_tracking_uri(f"sqlite:///{tmp_path}/tracking/mlkeep.db")
     (tmp_path / "tracking").mkdir()
-    yield
-    while fluent.active_run() is not None:
-        fluent.end_run()
-    config.set_tracking_uri(None)
