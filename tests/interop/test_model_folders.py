@@ -20,7 +20,7 @@ from sklearn.linear_model import LogisticRegression
 import mlkeep.pyfunc
 import mlkeep.sklearn
 
-pytestmark = pytest.mark.interop
+pytestmark = [pytest.mark.interop, pytest.mark.xdist_group("official")]
 
 COLUMNS = {"a": [0.0, 1.0, 2.0, 3.0], "b": [1.0, 0.0, 1.0, 0.0]}
 TARGET = [0, 0, 1, 1]

@@ -13,7 +13,7 @@ from bench.environments import Library
 from bench.processes import MlkeepServer
 from mlkeep.version import __version__
 
-pytestmark = pytest.mark.interop
+pytestmark = [pytest.mark.interop, pytest.mark.xdist_group("official")]
 
 FOLDER = Path(__file__).parent
 MLKEEP = Library(Path(sys.executable), __version__, "mlkeep")  # runs the same scripts

@@ -31,7 +31,7 @@ from mlkeep.sdk import active_experiment
 from mlkeep.sdk.client import MlkeepClient
 from mlkeep.testing.conformance.suite import unique
 
-pytestmark = pytest.mark.interop
+pytestmark = [pytest.mark.interop, pytest.mark.xdist_group("official")]
 
 SOURCE = "s3://bucket/model"
 BIGGEST = 1.7976931348623157e308

@@ -13,7 +13,7 @@ from bench.processes import MlkeepServer, ServerProcess, free_port, is_healthy
 from mlkeep import MlkeepClient
 from mlkeep.core.errors import NotOffered
 
-pytestmark = pytest.mark.interop
+pytestmark = [pytest.mark.interop, pytest.mark.xdist_group("official")]
 
 
 @pytest.fixture
