@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 
 import psutil  # type: ignore[import-untyped]  # no stubs in the development environment
 
+from bench.environments import Library, plain_environment
+
 START_LIMIT_S = 120
 STOP_LIMIT_S = 40
 
@@ -133,6 +135,27 @@ class MlkeepServer(ServerProcess):
     def connect(self, timeout_s: float = 60) -> http.client.HTTPConnection:
         """A connection of one's own; it stays open from request to request."""
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
+
+
+class MlflowServer(ServerProcess):
+    """An official `mlflow server` on a free port, ready to answer: one worker, SQLite, proxied artifacts."""
+
+    def __init__(self, library: Library, folder: Path) -> None:
+        """Start it and wait until it is healthy. Raises AssertionError: it does not become so."""
+        folder.mkdir(parents=True, exist_ok=True)
+        port = free_port()
+        command = [str(library.python), "-m", "mlflow", "server", "--port", str(port), "--workers", "1"]
+        command += ["--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"]
+        command += ["--artifacts-destination", str(folder / "artifacts")]
+        # Without its jobs, which nothing here asks for, it needs two processes instead of ten.
+        env = {**plain_environment(), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+        super().__init__(command, folder / "server.log", env=env, cwd=folder)
+        self.url = f"http://127.0.0.1:{port}"
+        try:
+            self.until(lambda: is_healthy(port))
+        except AssertionError:
+            self.end()
+            raise
 
 
 def mlkeep_server(backend: str) -> list[str]:

@@ -11,16 +11,14 @@ from typing import Any
 
 import pytest
 
-from bench.environments import Library, environment, plain_environment
-from bench.processes import MlkeepServer, ServerProcess, free_port, is_healthy
+from bench.environments import Library, environment
+from bench.processes import MlflowServer, MlkeepServer
 from tests.frameworks.recorded import Recorded, recorded
 
 SCRIPTS = Path(__file__).parent / "scripts"
 
 # One thread for each library: the same numbers in the same order each time, and two scripts run beside each other.
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-# The official server's jobs for GenAI are eight processes more, which keep a small machine busy for a while.
-_NO_JOBS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 _NO_NETWORK = {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
 
@@ -66,15 +64,9 @@ def library() -> Library:
 @pytest.fixture(scope="session")
 def official_server(library: Library, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where the official server of the same version listens; all scripts share it, each with experiments of its own."""
-    folder, port = tmp_path_factory.mktemp("official"), free_port()
-    command = [str(library.python), "-m", "mlflow", "server", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", "sqlite:///mlflow.db", "--artifacts-destination", "artifacts"]
-    server = ServerProcess(command, folder / "server.log", env={**plain_environment(), **_NO_JOBS}, cwd=folder)
-    try:
-        server.until(lambda: is_healthy(port))
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.end()
+    server = MlflowServer(library, tmp_path_factory.mktemp("official"))
+    yield server.url
+    server.end()
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.environments import Library, newest, plain_environment
-from bench.processes import MlkeepServer, ServerProcess, free_port, is_healthy
+from bench.environments import Library, newest
+from bench.processes import MlflowServer, MlkeepServer
 
 
 @pytest.fixture(scope="session", params=[2, 3], ids=["newest 2.x", "newest 3.x"])
@@ -20,16 +20,9 @@ def official_mlflow(request: pytest.FixtureRequest) -> Library:
 @pytest.fixture(scope="session")
 def official_server(official_mlflow: Library, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an official `mlflow server` on an empty SQLite database, with its artifact proxy."""
-    folder, port = tmp_path_factory.mktemp("official"), free_port()
-    command = [str(official_mlflow.python), "-m", "mlflow", "server", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", f"{folder}/kept"]
-    env = {**plain_environment(), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    running = ServerProcess(command, folder / "server.log", env=env, cwd=folder)
-    try:
-        running.until(lambda: is_healthy(port))
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        running.end()
+    running = MlflowServer(official_mlflow, tmp_path_factory.mktemp("official"))
+    yield running.url
+    running.end()
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.environments import ROOT, Library, plain_environment
-from bench.processes import MlkeepServer, ServerProcess, free_port, is_healthy
+from bench.environments import ROOT, Library
+from bench.processes import MlflowServer, MlkeepServer
 from tests.interop.tour.normalise import Normaliser
 
 
@@ -26,17 +26,10 @@ class Recording:
 
 @contextlib.contextmanager
 def official_server(library: Library, folder: Path) -> Iterator[str]:
-    """The address of an official server that nobody has used before: one worker, SQLite, proxied artifacts."""
-    folder.mkdir()
-    port = free_port()
-    command = [str(library.python), "-m", "mlflow", "server", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"]
-    command += ["--artifacts-destination", str(folder / "artifacts")]
-    env = {**plain_environment(), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    server = ServerProcess(command, folder / "server.log", env=env, cwd=folder)
+    """The address of an official server that nobody has used before."""
+    server = MlflowServer(library, folder)
     try:
-        server.until(lambda: is_healthy(port))
-        yield f"http://127.0.0.1:{port}"
+        yield server.url
     finally:
         server.end()
 
