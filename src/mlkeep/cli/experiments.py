@@ -8,7 +8,7 @@ import click
 
 from mlkeep.cli.options import one_given, output_option, view_option
 from mlkeep.cli.runs import runs_of
-from mlkeep.cli.tables import print_fields, print_json, print_table, shown_time
+from mlkeep.cli.tables import print_change, print_fields, print_json, print_table, shown_time
 from mlkeep.core.entities import Experiment, ViewType
 from mlkeep.core.errors import NotFound
 from mlkeep.sdk import fluent
@@ -49,7 +49,11 @@ def create(experiment_name: str, artifact_location: str | None, output: str) -> 
       mlkeep experiments create -n fraud-detection --output json | jq -r .experiment_id
     """
     experiment_id = fluent.create_experiment(experiment_name, artifact_location)
-    _tell(output, f"Created experiment '{experiment_name}' with id {experiment_id}", experiment_id)
+    print_change(
+        output,
+        f"Created experiment '{experiment_name}' with id {experiment_id}",
+        lambda: fluent.get_experiment(experiment_id),
+    )
 
 
 @experiments.command()
@@ -116,7 +120,9 @@ def delete(experiment_id: str, output: str) -> None:
       mlkeep experiments delete -x 1
     """
     fluent.delete_experiment(experiment_id)
-    _tell(output, f"Experiment with ID {experiment_id} has been deleted.", experiment_id)
+    print_change(
+        output, f"Experiment with ID {experiment_id} has been deleted.", lambda: fluent.get_experiment(experiment_id)
+    )
 
 
 @experiments.command()
@@ -130,7 +136,9 @@ def restore(experiment_id: str, output: str) -> None:
       mlkeep experiments restore -x 1
     """
     fluent.restore_experiment(experiment_id)
-    _tell(output, f"Experiment with id {experiment_id} has been restored.", experiment_id)
+    print_change(
+        output, f"Experiment with id {experiment_id} has been restored.", lambda: fluent.get_experiment(experiment_id)
+    )
 
 
 @experiments.command()
@@ -145,7 +153,11 @@ def rename(experiment_id: str, new_name: str, output: str) -> None:
       mlkeep experiments rename -x 1 --new-name fraud-detection-2024
     """
     fluent.tracking_client().rename_experiment(experiment_id, new_name)
-    _tell(output, f"Experiment with id {experiment_id} has been renamed to '{new_name}'.", experiment_id)
+    print_change(
+        output,
+        f"Experiment with id {experiment_id} has been renamed to '{new_name}'.",
+        lambda: fluent.get_experiment(experiment_id),
+    )
 
 
 @experiments.command()
@@ -173,14 +185,6 @@ def csv(experiment_id: str, filename: TextIO) -> None:
 
     table = as_frame(runs_of(experiment_id, ViewType.ACTIVE_ONLY)).to_csv(index=False)
     filename.write(table)
-
-
-def _tell(output: str, sentence: str, experiment_id: str) -> None:
-    """Say what was done: in a sentence, or (as JSON) by what the experiment is now."""
-    if output == "json":
-        print_json(fluent.get_experiment(experiment_id).to_dictionary())
-    else:
-        click.echo(sentence)
 
 
 def _named(name: str) -> Experiment:

@@ -7,7 +7,7 @@ import os
 import click
 
 from mlkeep.cli.options import env, one_given, output_option, view_option
-from mlkeep.cli.tables import print_json, print_table, shown_time
+from mlkeep.cli.tables import print_change, print_json, print_table, shown_time
 from mlkeep.core.entities import Run, ViewType
 from mlkeep.sdk import fluent
 from mlkeep.sdk.active_experiment import found_or_made_experiment
@@ -148,7 +148,7 @@ def delete(run_id: str, output: str) -> None:
       mlkeep runs delete --run-id 5d65ef3487c34ca7a7970d1c08be1c67
     """
     fluent.delete_run(run_id)
-    _tell(output, f"Run with ID {run_id} has been deleted.", run_id)
+    print_change(output, f"Run with ID {run_id} has been deleted.", lambda: fluent.get_run(run_id), 4)
 
 
 @runs.command()
@@ -162,15 +162,7 @@ def restore(run_id: str, output: str) -> None:
       mlkeep runs restore --run-id 5d65ef3487c34ca7a7970d1c08be1c67
     """
     fluent.restore_run(run_id)
-    _tell(output, f"Run with id {run_id} has been restored.", run_id)
-
-
-def _tell(output: str, sentence: str, run_id: str) -> None:
-    """Say what was done: in a sentence, or (as JSON) by what the run is now."""
-    if output == "json":
-        print_json(fluent.get_run(run_id).to_dictionary(), indent=4)
-    else:
-        click.echo(sentence)
+    print_change(output, f"Run with id {run_id} has been restored.", lambda: fluent.get_run(run_id), 4)
 
 
 def runs_of(experiment_id: str, view: ViewType) -> list[Run]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import click
+
+from mlkeep.core.entities import Entity
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -33,6 +35,14 @@ def print_fields(fields: Sequence[tuple[str, str]]) -> None:
 def print_json(value: Any, indent: int = 2) -> None:
     """Print `value` as JSON that every reader takes: numbers JSON has no sign for become "NaN", "Infinity" and so on."""
     click.echo(json.dumps(_writable(value), indent=indent, ensure_ascii=False))
+
+
+def print_change(output: str, sentence: str, now: Callable[[], Entity], indent: int = 2) -> None:
+    """Say what was done: in a sentence, or (`output` "json") by what the thing is `now`."""
+    if output == "json":
+        print_json(now().to_dictionary(), indent)
+    else:
+        click.echo(sentence)
 
 
 def shown_time(ms: int | None) -> str:

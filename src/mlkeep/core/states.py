@@ -143,4 +143,6 @@ class LoggedModelStatus(enum.StrEnum):
     @staticmethod
     def from_number(number: int) -> LoggedModelStatus:
         """The status with a number. Raises IndexError: there is none."""
+        if number < 0:
+            raise IndexError(number)
         return list(LoggedModelStatus)[number]

@@ -1,4 +1,4 @@
-"""Which URIs name places in a file system."""
+"""Which URIs name places in a file system, and what of a URI may be shown."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ from urllib.parse import unquote, urlsplit
 
 from mlkeep.core.errors import InvalidInput
 
+_PASSWORD = re.compile(r"(?<=:)[^:/@]*(?=@)")
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:")
+
+
+def without_password(uri: str) -> str:
+    """`uri`, which may be no proper one, as it may be shown: what stands where a password would is masked."""
+    return _PASSWORD.sub("***", uri)
 
 
 def has_scheme(uri: str) -> bool:

@@ -22,8 +22,6 @@ __all__ = [
     "ActiveRun",
     "active_or_started_run",
     "active_run",
-    "client",
-    "current_experiment_id",
     "end_run",
     "find_active_run",
     "last_active_run",

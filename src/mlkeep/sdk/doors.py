@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import functools
-import re
 from typing import Any, Protocol, cast
 
 from mlkeep.core.errors import NotOffered
+from mlkeep.core.uris import without_password
 from mlkeep.remote.door import HttpDoor
 from mlkeep.remote.transport import transport_to
 from mlkeep.wire.message import Request
 
 DATABASES = ("sqlite", "postgres")
 """How tracking URIs begin that name a database."""
-
-_PASSWORD = re.compile(r"(?<=:)[^:/@]*(?=@)")
 
 
 class Door(Protocol):
@@ -41,6 +39,6 @@ def door_to(uri: str) -> Door:
 
         return cast("Door", open_local(uri))
     raise NotOffered(
-        f"The tracking URI '{_PASSWORD.sub('***', uri)}' cannot be used: give a server (http://host:5000), a SQLite "
+        f"The tracking URI '{without_password(uri)}' cannot be used: give a server (http://host:5000), a SQLite "
         "file (sqlite:///mlkeep.db) or a PostgreSQL database (postgresql://user:password@host/database)."
     )

@@ -131,7 +131,7 @@ def search_logged_models(
     import pandas as pd  # only this way of asking needs it
 
     columns = sorted(LoggedModel.__struct_fields__)
-    return pd.DataFrame({name: [dict(model)[name] for model in found] for name in columns})
+    return pd.DataFrame([dict(model) for model in found], columns=columns)
 
 
 def log_outputs(models: Sequence[LoggedModelOutput] | None = None) -> None:

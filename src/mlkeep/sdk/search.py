@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from mlkeep.core.entities import Run, ViewType
 from mlkeep.core.errors import InvalidInput, NotOffered
 from mlkeep.core.pages import PagedList
-from mlkeep.sdk.active import client, current_experiment_id
+from mlkeep.sdk.active_experiment import client, current_experiment_id
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -119,10 +119,10 @@ class FinalizeLoggedModel(ForLoggedModel, frozen=True, kw_only=True):
         """The status asked for, None if no status has the name. Raises InvalidInput: none has the number."""
         if isinstance(self.status, str):
             return _STATUS_OF_NAME.get(self.status)
-        for status in LoggedModelStatus:
-            if status.number == self.status:
-                return status
-        raise invalid("status", self.status, f"it must be one of {', '.join(_STATUS_OF_NAME)}.")
+        try:
+            return LoggedModelStatus.from_number(self.status)
+        except IndexError:
+            raise invalid("status", self.status, f"it must be one of {', '.join(_STATUS_OF_NAME)}.") from None
 
 
 class DeleteLoggedModel(ForLoggedModel, frozen=True, kw_only=True):

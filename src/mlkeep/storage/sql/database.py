@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import sqlalchemy as sa
 
@@ -53,18 +53,15 @@ class Database:
         """Run an operation on one consistent state; once more if the connection was lost. Raises Unavailable."""
         try:
             return self._read(operation)
-        except Exception as err:
-            if (outage := self.outage(err)) is None:
-                raise self._explained(err) from err
-            if outage.remedy is not Remedy.RECONNECT:
-                raise _unreadable(outage) from err
+        except Exception as err:  # noqa: BLE001 - what is not mended below is raised
+            outage = self.outage(err)
+            if outage is None or outage.remedy is not Remedy.RECONNECT:
+                self._refuse(err, outage)
         self._read_engine.dispose()  # where one connection is dead, the others that rest are
         try:
             return self._read(operation)
-        except Exception as err:
-            if (outage := self.outage(err)) is None:
-                raise self._explained(err) from err
-            raise _unreadable(outage) from err
+        except Exception as err:  # noqa: BLE001 - raised again, in the reader's words
+            self._refuse(err, self.outage(err))
 
     def writing(self) -> list[WriteConnection]:
         """The connections the writer works on."""
@@ -107,12 +104,15 @@ class Database:
                     connection.invalidate()
                 raise
 
-    def _explained(self, error: Exception) -> Exception:
+    def _refuse(self, error: Exception, outage: Outage | None) -> NoReturn:
+        """Raise what the reader is told of an error."""
+        if outage is not None:
+            raise Unavailable(f"The database cannot be read: {outage.words}. Try again.") from error
         if self.backend.is_too_much(error):
-            return InvalidInput(
+            raise InvalidInput(
                 "The request is longer or more deeply nested than the database can work on: shorten it."
-            )
-        return error
+            ) from error
+        raise error
 
 
 class WriteConnection:
@@ -188,7 +188,3 @@ class WriteConnection:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-
-
-def _unreadable(outage: Outage) -> Unavailable:
-    return Unavailable(f"The database cannot be read: {outage.words}. Try again.")

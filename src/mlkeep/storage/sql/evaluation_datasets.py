@@ -13,7 +13,7 @@ from mlkeep.core.evaluation import EvaluationDataset, EvaluationRecord, RecordCo
 from mlkeep.core.filters.ast import Entity
 from mlkeep.core.ids import experiment_key
 from mlkeep.storage.contract import Page, Search
-from mlkeep.storage.sql.dialect import insert
+from mlkeep.storage.sql.dialect import InsertRows, insert
 from mlkeep.storage.sql.schema import (
     evaluation_dataset_experiments,
     evaluation_dataset_tags,
@@ -35,6 +35,17 @@ _SEARCHABLE = Searchable(
         "last_update_time": evaluation_datasets.c.updated_ms,
     },
     children={Entity.TAG: Children(evaluation_dataset_tags, "dataset_id", lambda table, key: table.c.key == key)},
+)
+
+_CONTENT = ("inputs", "outputs", "expectations", "tags", "source", "source_type", "source_id")
+_CHANGING = (*_CONTENT, "updated_by", "updated_ms")
+
+_PUT_RECORDS = InsertRows(
+    evaluation_records,
+    ["record_id", "dataset_id", "input_hash", "created_by", "created_ms", *_CHANGING],
+    lambda insert: insert.on_conflict_do_update(
+        index_elements=["dataset_id", "input_hash"], set_={name: insert.excluded[name] for name in _CHANGING}
+    ),
 )
 
 
@@ -120,24 +131,22 @@ class SqlEvaluationDatasets:
 
     def put_records(self, dataset_id: str, records: Sequence[EvaluationRecord]) -> None:
         key = self._row(dataset_id).id
-        for record in records:
-            values = {
-                **{name: getattr(record.content, name) for name in _CONTENT},
-                "updated_by": record.last_updated_by,
-                "updated_ms": record.last_update_time,
-            }
-            self._session.execute(
-                insert(evaluation_records)
-                .values(
-                    record_id=record.dataset_record_id,
-                    dataset_id=key,
-                    input_hash=record.content.input_hash,
-                    created_by=record.created_by,
-                    created_ms=record.created_time,
-                    **values,
-                )
-                .on_conflict_do_update(index_elements=["dataset_id", "input_hash"], set_=values)
-            )
+        self._session.insert(
+            _PUT_RECORDS,
+            [
+                {
+                    "record_id": record.dataset_record_id,
+                    "dataset_id": key,
+                    "input_hash": record.content.input_hash,
+                    "created_by": record.created_by,
+                    "created_ms": record.created_time,
+                    "updated_by": record.last_updated_by,
+                    "updated_ms": record.last_update_time,
+                    **{name: getattr(record.content, name) for name in _CONTENT},
+                }
+                for record in records
+            ],
+        )
 
     def records(self, dataset_id: str, limit: int, token: str | None) -> Page:
         columns = evaluation_records.c
@@ -236,9 +245,6 @@ class SqlEvaluationDatasets:
             )
             for row in rows
         ]
-
-
-_CONTENT = ("inputs", "outputs", "expectations", "tags", "source", "source_type", "source_id")
 
 
 def _record(row: AnyRow, dataset_id: str) -> EvaluationRecord:

@@ -94,8 +94,7 @@ class SqlMetrics:
         place = (
             points.c.timestamp_ms,
             points.c.step,
-            func.coalesce(points.c.value, sa.literal_column("0.0")),
-            sa.case((points.c.value.is_(None), 1), else_=0),
+            *_by_value(points.c.value),
         )
         statement = select(points).order_by(*place)
         if token:
@@ -179,7 +178,7 @@ def _rank(point: Metric) -> tuple[int, int, float]:
 
 def _by_value(value: sa.ColumnElement[Any]) -> tuple[sa.ColumnElement[Any], ...]:
     """What to sort by to have values in order: NaN counts as 0, after a real one."""
-    return func.coalesce(value, 0.0), sa.case((value.is_(None), 1), else_=0)
+    return func.coalesce(value, sa.literal_column("0.0")), sa.case((value.is_(None), 1), else_=0)
 
 
 def _sample(points: sa.Select[Any], steps: tuple[int, int] | None, limit: int) -> sa.Select[Any]:

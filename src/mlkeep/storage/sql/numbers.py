@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import operator
+from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,13 +13,22 @@ from sqlalchemy import ColumnElement
 from mlkeep.core import limits
 from mlkeep.core.filters.ast import Op
 
+_COMPARE: dict[Op, Callable[[Any, Any], ColumnElement[bool]]] = {
+    Op.EQ: operator.eq,
+    Op.NE: operator.ne,
+    Op.LT: operator.lt,
+    Op.LE: operator.le,
+    Op.GT: operator.gt,
+    Op.GE: operator.ge,
+}
+
 
 def compare_number(column: ColumnElement[Any], op: Op, number: float) -> ColumnElement[bool]:
     """`column op number`, true of exactly those values of a double or integer column that it is true of in arithmetic."""
     is_real = isinstance(column.type, sa.Float)
     below, above = _doubles_around(number) if is_real else _integers_around(number)
     if below is not None and below == above:
-        return _plain(column, op, below)
+        return _COMPARE[op](column, below)
     test: ColumnElement[bool]
     match op:  # no value of the column is equal to the number
         case Op.EQ:
@@ -29,22 +40,6 @@ def compare_number(column: ColumnElement[Any], op: Op, number: float) -> ColumnE
         case _:
             test = sa.false() if above is None else column >= above
     return test
-
-
-def _plain(column: ColumnElement[Any], op: Op, number: float) -> ColumnElement[bool]:
-    match op:
-        case Op.EQ:
-            return column == number
-        case Op.NE:
-            return column != number
-        case Op.LT:
-            return column < number
-        case Op.LE:
-            return column <= number
-        case Op.GT:
-            return column > number
-        case _:
-            return column >= number
 
 
 def _doubles_around(number: float) -> tuple[float, float]:

@@ -140,14 +140,8 @@ def compare(column: ColumnElement[Any], op: Op, value: Any) -> ColumnElement[boo
             test = column == value
         case Op.NE:
             test = column != value
-        case Op.LT:
-            test = column < value
-        case Op.LE:
-            test = column <= value
-        case Op.GT:
-            test = column > value
-        case Op.GE:
-            test = column >= value
+        case Op.LT | Op.LE | Op.GT | Op.GE:
+            raise TypeError(f"{op.value} compares numbers only, not {value!r}")
         case Op.LIKE:
             test = dialect.like(column, value)
         case Op.ILIKE:

@@ -12,6 +12,9 @@ from mlkeep.storage.writer import Outage
 DURABILITY = ("normal", "full")
 """`normal` survives the death of the process, `full` also the loss of power."""
 
+READ_CONNECTIONS = 8
+"""Connections for reading that one process may hold, unless told otherwise."""
+
 
 class GiveNumbers(Protocol):
     """Gives keys numbers, for good."""

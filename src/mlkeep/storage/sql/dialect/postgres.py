@@ -14,13 +14,10 @@ from sqlalchemy.pool import QueuePool
 
 from mlkeep.core.errors import InvalidInput, NotOffered
 from mlkeep.storage.contract import EVERYTHING
-from mlkeep.storage.sql.dialect.backend import GiveNumbers
+from mlkeep.storage.sql.dialect.backend import READ_CONNECTIONS, GiveNumbers
 from mlkeep.storage.sql.dialect.postgres_locks import LAST_IN_LINE, MIGRATION, locking, number_of
 from mlkeep.storage.sql.dialect.postgres_numbers import Numbering
 from mlkeep.storage.writer import Outage, Remedy
-
-READ_CONNECTIONS = 8
-"""Connections for reading that one process may hold."""
 
 WRITERS = 2
 """Two, so that one transaction is worked on while another waits for the disk."""

@@ -12,11 +12,8 @@ from sqlalchemy import event, exc
 from sqlalchemy.pool import QueuePool
 
 from mlkeep.core.errors import InvalidInput, Unavailable
-from mlkeep.storage.sql.dialect.backend import GiveNumbers
+from mlkeep.storage.sql.dialect.backend import READ_CONNECTIONS, GiveNumbers
 from mlkeep.storage.writer import MAX_GROUP, Outage
-
-READ_CONNECTIONS = 8
-"""Connections for reading that one process may hold."""
 
 _OUTAGES = (exc.OperationalError, exc.InternalError, sqlite3.OperationalError, sqlite3.InternalError)
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy import exc
 
 from mlkeep.core.errors import InvalidInput, NotOffered
+from mlkeep.core.uris import without_password
 from mlkeep.storage.sql.dialect.backend import DURABILITY, Backend
 from mlkeep.storage.sql.dialect.postgres import PostgresBackend
 from mlkeep.storage.sql.dialect.sqlite import SqliteBackend
-
-_PASSWORD = re.compile(r"(?<=:)[^:/@]*(?=@)")
-"""What stands where a password would, in a text that is no proper URL."""
 
 
 def backend_at(text: str, durability: str | None = None, *, read_connections: int | None = None) -> Backend:
@@ -50,8 +47,7 @@ def _parsed(text: str) -> sa.URL:
     try:
         return sa.make_url(text)
     except (exc.ArgumentError, ValueError):
-        shown = _PASSWORD.sub("***", text)
         raise InvalidInput(
-            f"Invalid value '{shown}' for parameter 'backend_store_uri' supplied: it must be a database URL such as "
+            f"Invalid value '{without_password(text)}' for parameter 'backend_store_uri' supplied: it must be a database URL such as "
             "sqlite:///mlkeep.db or postgresql://user:password@host/database."
         ) from None
