@@ -15,6 +15,7 @@ STATUS_OF_CODE = {
     "RESOURCE_CONFLICT": 409,
     "ALREADY_EXISTS": 409,
     "ABORTED": 409,
+    "DATA_LOSS": 422,
     "REQUEST_LIMIT_EXCEEDED": 429,
     "RESOURCE_EXHAUSTED": 429,
     "CANCELLED": 499,
@@ -23,6 +24,7 @@ STATUS_OF_CODE = {
     "FEATURE_DISABLED": 501,
     "TEMPORARILY_UNAVAILABLE": 503,
     "DEADLINE_EXCEEDED": 504,
+    "INSUFFICIENT_STORAGE": 507,
 }
 """Some are sent by other servers, or raised by scripts, only.
 

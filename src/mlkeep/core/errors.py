@@ -11,6 +11,8 @@
     ├── Forbidden                 PERMISSION_DENIED
     ├── NotOffered                NOT_IMPLEMENTED           known to MLflow, not to mlkeep
     ├── Unavailable               TEMPORARILY_UNAVAILABLE   try again later
+    ├── StorageFull               INSUFFICIENT_STORAGE      no room for what was sent
+    ├── Damaged                   DATA_LOSS                 bytes are not those that were written or announced
     └── InternalError             INTERNAL_ERROR            a fault of ours
 
 The codes are MLflow's; `mlkeep.core.codes` has the HTTP status of each.
@@ -120,6 +122,18 @@ class Unavailable(MlkeepException):
     """The server, or what it stands on, does not answer now; the same call may succeed later."""
 
     code = "TEMPORARILY_UNAVAILABLE"
+
+
+class StorageFull(MlkeepException):
+    """There is no room for what was sent: trying again does not help before somebody makes some."""
+
+    code = "INSUFFICIENT_STORAGE"
+
+
+class Damaged(MlkeepException):
+    """Bytes are not those that were written, or that the sender announced; the message names the file."""
+
+    code = "DATA_LOSS"
 
 
 class InternalError(MlkeepException):

@@ -24,11 +24,10 @@ class HttpDoor:
         """The answer to a request. Raises MlkeepException."""
         endpoint = BY_REQUEST[type(request)]
         fields = _written(checked(request))
-        path = endpoint.path
+        where = endpoint.paths[0]
         for name in endpoint.path_fields:
-            path = path.replace(f"{{{name}}}", quote(str(fields[name]), safe=""))
+            where = where.replace(f"{{{name}}}", quote(str(fields[name]), safe=""))
         method = endpoint.methods[0]
-        where = f"/{endpoint.roots[0]}/{endpoint.version}/mlflow/{path}"
         if method == "GET":
             query = {name: _text(value) for name, value in fields.items()}
             answer = self.transport.send(method, where, query=query)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from mlkeep.core import entities
+from mlkeep.core.manifest import StoredFile
 from mlkeep.wire.endpoint import Endpoint, Permission
 from mlkeep.wire.message import Int64, Message, Request, RunRequest
 
@@ -47,6 +48,58 @@ class ProxyListResponse(Message, frozen=True, kw_only=True):
     """The answer of the artifact proxy, whose paths are relative to the listed folder."""
 
     files: list[FileMessage] = []
+
+
+class StoredFileMessage(Request, frozen=True, kw_only=True):
+    """A file of a manifest. `path` is relative to the URI that the message around it names."""
+
+    path: str = ""
+    size: Int64 = 0
+    sha256: str = ""
+    required: ClassVar[tuple[str, ...]] = ("path", "sha256")
+
+    @classmethod
+    def of(cls, file: StoredFile) -> StoredFileMessage:
+        return cls(path=file.path, size=file.size, sha256=file.sha256)
+
+    def file(self) -> StoredFile:
+        return StoredFile(self.path, self.size, self.sha256)
+
+
+class RecordFiles(Request, frozen=True, kw_only=True):
+    """Files were put below `uri`, which is a run's or logged model's artifact root, or lies below one."""
+
+    uri: str = ""
+    files: list[StoredFileMessage] = []
+    required: ClassVar[tuple[str, ...]] = ("uri",)
+
+
+class RecordFilesResponse(Message, frozen=True, kw_only=True):
+    """`recorded` is False if `uri` belongs to no run or logged model; nothing is kept then."""
+
+    recorded: bool = False
+
+
+class ForgetFiles(Request, frozen=True, kw_only=True):
+    """The files at these paths below `uri`, and all below folders of these paths, are gone. "" is everything."""
+
+    uri: str = ""
+    paths: list[str] = []
+    required: ClassVar[tuple[str, ...]] = ("uri",)
+
+
+class GetManifest(Request, frozen=True, kw_only=True):
+    """What was recorded below `uri`, or only of the file or folder `path` there."""
+
+    uri: str = ""
+    path: str = ""
+    required: ClassVar[tuple[str, ...]] = ("uri",)
+
+
+class GetManifestResponse(Message, frozen=True, kw_only=True):
+    """Sorted by path; paths are relative to the `uri` that was asked for. Nothing recorded is an empty list."""
+
+    files: list[StoredFileMessage] = []
 
 
 ENDPOINTS = (

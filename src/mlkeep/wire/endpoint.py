@@ -81,8 +81,12 @@ AJAX_ONLY = ("ajax-api",)
 """What the paths of MLflow's user interface alone begin with."""
 
 
+OWN = "mlkeep/1"
+"""The `version` of what only mlkeep has."""
+
+
 class Endpoint(msgspec.Struct, frozen=True):
-    """One row. `path` lies below `mlflow/`; parts in braces are fields of the request.
+    """One row. `path` lies below `mlflow/`, or below `mlkeep/1/`; parts in braces are fields of the request.
 
     `methods` are the verbs the server takes; a client uses the first. `permission` has no default: a row that does not
     say who may call it cannot be written. `audit` is None for what changes nothing that is governed. `roots` are what its paths
@@ -101,7 +105,8 @@ class Endpoint(msgspec.Struct, frozen=True):
     @property
     def paths(self) -> tuple[str, ...]:
         """Every path the server answers on."""
-        return tuple(f"/{root}/{self.version}/mlflow/{self.path}" for root in self.roots)
+        space = self.version if self.version == OWN else f"{self.version}/mlflow"
+        return tuple(f"/{root}/{space}/{self.path}" for root in self.roots)
 
     @property
     def path_fields(self) -> tuple[str, ...]:

@@ -20,6 +20,8 @@ _RAISED: tuple[type[MlkeepException], ...] = (
     errors.InternalError,
     errors.NotOffered,
     errors.Unavailable,
+    errors.StorageFull,
+    errors.Damaged,
 )
 
 TABLE = tuple((kind, kind.code, status_of_code(kind.code)) for kind in _RAISED)

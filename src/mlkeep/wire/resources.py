@@ -23,12 +23,18 @@ SERVER_INFO_PATHS = ("/api/3.0/mlflow/server-info", "/ajax-api/3.0/mlflow/server
 
 
 class ServerInfo(Message, frozen=True, kw_only=True, omit_defaults=False):
-    """What MLflow's clients ask a server about itself."""
+    """What MLflow's clients ask a server about itself, and what mlkeep's clients do: the fields that begin with `mlkeep_`.
+
+    `mlkeep_transfer` is the version of what `wire.uploads` describes, 0 if the server has no artifact proxy.
+    `mlkeep_manifest` says that the server itself records what passes through its proxy.
+    """
 
     store_type: str
     workspaces_enabled: bool
     multipart_uploads_enabled: bool
     multipart_downloads_enabled: bool
+    mlkeep_transfer: int = 0
+    mlkeep_manifest: bool = False
 
 
 class Resource(msgspec.Struct, frozen=True):
