@@ -7,17 +7,24 @@ import functools
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from litestar.types import Receive, Scope, Send
+from litestar.types import Receive, Send
+
+if TYPE_CHECKING:
+    from mlkeep.web.direct import Connection
 
 PIECE = 1024 * 1024
 """Bytes handed on at a time."""
 
+_WORTH_A_THREAD = 256 * 1024
+"""Bytes from which a body goes past the event loop, if it can."""
+
 _THREADS = 32
-"""Bodies that are moved at the same time; others wait for their turn at each piece."""
+"""Pieces that are moved at the same time; others wait for their turn."""
 
 T = TypeVar("T")
+Headers = Mapping[str, str]
 
 
 class ClientGone(Exception):  # noqa: N818 - nobody is left to whom it would be an error
@@ -34,13 +41,29 @@ async def in_thread(work: Callable[[], T]) -> T:
     return await asyncio.get_running_loop().run_in_executor(_threads(), work)
 
 
-async def receive_body(receive: Receive, write: Callable[[bytes], object]) -> int:
-    """Hand the body of a request to `write` in pieces, in threads, one after another. The number of bytes.
+def _direct(scope: Any) -> Connection | None:
+    """The short way of a connection, if it has one."""
+    connection: Connection | None = scope.get("extensions", {}).get("mlkeep.direct")
+    return connection
+
+
+async def receive_body(scope: Any, receive: Receive, write: Callable[[bytes | memoryview], object]) -> None:
+    """Hand the body of a request to `write` in pieces, in threads, one after another.
+
+    A piece is only valid during the call.
 
     Raises:
         ClientGone: the body broke off.
     """
-    total, held = 0, bytearray()
+    headers = dict(scope["headers"])
+    size = int(headers.get(b"content-length", b"0"))
+    if size >= _WORTH_A_THREAD and b"transfer-encoding" not in headers and (direct := _direct(scope)) is not None:
+        try:
+            if await direct.receive(size, write):
+                return
+        except ConnectionError as err:
+            raise ClientGone from err
+    held = bytearray()
     more = True
     while more:
         message = await receive()
@@ -53,11 +76,6 @@ async def receive_body(receive: Receive, write: Callable[[bytes], object]) -> in
         if held and (len(held) >= PIECE or not more):
             piece, held = bytes(held), bytearray()
             await in_thread(functools.partial(write, piece))
-            total += len(piece)
-    return total
-
-
-Headers = Mapping[str, str]
 
 
 async def send_head(send: Send, status: int, headers: Headers) -> None:
@@ -74,11 +92,10 @@ class PiecesAnswer:
         self._status = status
         self._headers = headers
 
-    async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
+    async def __call__(self, scope: Any, _: Receive, send: Send) -> None:
         await send_head(send, self._status, self._headers)
-        if scope["type"] == "http" and scope["method"] != "HEAD":
-            while (piece := await in_thread(functools.partial(next, self._pieces, None))) is not None:
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        if scope["method"] != "HEAD":
+            await _send_pieces(send, self._pieces)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
@@ -91,10 +108,25 @@ class FileAnswer:
         self._status = status
         self._headers = {**headers, "Content-Length": str(end - start)}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await PiecesAnswer(_pieces_of(self._file, self._start, self._end), self._status, self._headers)(
-            scope, receive, send
-        )
+    async def __call__(self, scope: Any, _: Receive, send: Send) -> None:
+        await send_head(send, self._status, self._headers)
+        if scope["method"] != "HEAD" and not await self._sent_directly(scope):
+            await _send_pieces(send, _pieces_of(self._file, self._start, self._end))
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _sent_directly(self, scope: Any) -> bool:
+        direct = _direct(scope)
+        if direct is None or self._end - self._start < _WORTH_A_THREAD:
+            return False
+        try:
+            return await direct.send(self._file, self._start, self._end)
+        except ConnectionError:
+            return True  # to nobody
+
+
+async def _send_pieces(send: Send, pieces: Iterator[bytes]) -> None:
+    while (piece := await in_thread(functools.partial(next, pieces, None))) is not None:
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
 
 
 def _pieces_of(file: Path, start: int, end: int) -> Iterator[bytes]:

@@ -6,8 +6,9 @@ import errno
 import logging
 import signal
 import socket
+import sys
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
 from litestar.types import ASGIApp
@@ -32,6 +33,7 @@ def run(
     logging.getLogger("alembic").setLevel(logging.WARNING)
     config = uvicorn.Config(
         observed(app) if access_log else observed(app, write=None),
+        http=_protocol(),
         lifespan="on",
         log_config=None,
         access_log=False,
@@ -48,6 +50,15 @@ def run(
         # What outlived its request keeps the process; from here on a second signal ends it at once.
         for each, handler in before.items():
             signal.signal(each, handler)
+
+
+def _protocol() -> Any:
+    """The protocol with the short way for large bodies, where the parser it needs is installed."""
+    if sys.platform == "win32":
+        return "auto"
+    from mlkeep.web.direct import DirectProtocol
+
+    return DirectProtocol
 
 
 def _ignore(*_: object) -> None:

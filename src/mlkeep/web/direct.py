@@ -1,0 +1,161 @@
+"""The short way for large bodies: between the socket and a file in a thread, past the event loop.
+
+uvicorn hands a body on in pieces of some 64 KB, each through the parser, the event loop and a copy or two; that is enough
+for messages, and a third of what a socket can do. Here a thread takes over the connection for the body of one request
+or answer, and gives it back.
+
+It needs uvicorn's httptools protocol and a socket without TLS. Where one is missing nothing is offered, and bodies take
+the usual way (`mlkeep.web.bodies`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+EXTENSION = "mlkeep.direct"
+"""Under this name a scope offers its `Connection`."""
+
+PIECE = 1024 * 1024
+MOST_AT_ONCE = 64
+"""Bodies on this way in one process. Each has a thread for as long as its client takes; further ones go the usual way."""
+
+IDLE_LIMIT_S = 300
+"""Seconds without a byte after which a client is taken for gone."""
+
+_threads = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="mlkeep-direct")
+_free = threading.Semaphore(MOST_AT_ONCE)
+
+
+class DirectProtocol(HttpToolsProtocol):
+    """uvicorn's protocol, which offers its connection to the application."""
+
+    def on_headers_complete(self) -> None:
+        if self.scheme == "http":
+            self.scope["extensions"] = {EXTENSION: Connection(self)}  # type: ignore[dict-item]  # ours is no dictionary
+        super().on_headers_complete()
+
+
+class Connection:
+    """The connection of one request."""
+
+    def __init__(self, protocol: HttpToolsProtocol) -> None:
+        self._protocol = protocol
+
+    async def receive(self, size: int, write: Callable[[memoryview], object]) -> bool:
+        """Hand the `size` bytes of the request's body to `write` in pieces, all in one thread.
+
+        Nothing of the body may have been asked for before. False, and nothing done, if there is no thread for it.
+
+        Raises:
+            ConnectionError: the body broke off.
+        """
+        protocol, cycle = self._protocol, self._protocol.cycle
+        if not cycle.more_body or not _free.acquire(blocking=False):
+            return False
+        try:
+            if cycle.waiting_for_100_continue:
+                protocol.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                cycle.waiting_for_100_continue = False
+            protocol.flow.pause_reading()  # until the answer is complete
+            begun, cycle.body = bytes(cycle.body), bytearray()
+            with self._socket() as connection:
+                await _in_thread(connection, lambda: _receive(connection, begun, size, write))
+            # The parser still waits for the body, and has nothing of the next request.
+            protocol.parser = httptools.HttpRequestParser(protocol)
+            cycle.more_body = False
+            cycle.message_event.set()
+        finally:
+            _free.release()
+        return True
+
+    async def send(self, file: Path, start: int, end: int) -> bool:
+        """Send the bytes of a file as the body of the answer, whose head must have been sent.
+
+        False, and nothing done, if there is no thread for it. After True only the end of the answer is to be sent.
+
+        Raises:
+            ConnectionError: the client is gone.
+        """
+        protocol, cycle = self._protocol, self._protocol.cycle
+        if not _free.acquire(blocking=False):
+            return False
+        try:
+            while protocol.transport.get_write_buffer_size():  # the head, on its way
+                await asyncio.sleep(0.0005)
+            with self._socket() as connection:
+                await _in_thread(connection, lambda: _send(connection, file, start, end))
+            cycle.expected_content_length -= end - start
+        except BaseException:
+            protocol.transport.abort()  # the client must not take what came for the whole
+            cycle.disconnected = True
+            raise
+        finally:
+            _free.release()
+        return True
+
+    @contextmanager
+    def _socket(self) -> Iterator[socket.socket]:
+        """The connection's socket, by a descriptor of our own that stays valid if the event loop closes its one."""
+        if self._protocol.transport.is_closing():
+            raise ConnectionResetError("the client is gone")
+        ours: Any = self._protocol.transport.get_extra_info("socket")
+        connection = socket.socket(fileno=os.dup(ours.fileno()))
+        try:
+            connection.settimeout(IDLE_LIMIT_S)
+            yield connection
+        finally:
+            connection.close()
+
+
+async def _in_thread(connection: socket.socket, work: Callable[[], None]) -> None:
+    """Do work in a thread. If it is cancelled, the connection is cut, which ends the work."""
+    working = asyncio.get_running_loop().run_in_executor(_threads, work)
+    try:
+        await asyncio.shield(working)
+    except asyncio.CancelledError:
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):
+            await working
+        raise
+
+
+def _receive(connection: socket.socket, begun: bytes, size: int, write: Callable[[memoryview], object]) -> None:
+    """Write `begun`, which has come already, and what comes until `size` bytes are there."""
+    if begun:
+        write(memoryview(begun))
+    left = size - len(begun)
+    buffer = memoryview(bytearray(min(PIECE, max(left, 1))))
+    while left > 0:
+        held, wanted = 0, min(len(buffer), left)
+        while held < wanted:
+            try:
+                count = connection.recv_into(buffer[held:wanted])
+            except TimeoutError as err:
+                raise ConnectionAbortedError("nothing came for too long") from err
+            if count == 0:
+                raise ConnectionResetError("the client is gone")
+            held += count
+        write(buffer[:held])
+        left -= held
+
+
+def _send(connection: socket.socket, file: Path, start: int, end: int) -> None:
+    with file.open("rb", buffering=0) as opened:
+        try:
+            sent = connection.sendfile(opened, start, end - start)
+        except TimeoutError as err:
+            raise ConnectionAbortedError("nothing was taken for too long") from err
+    if sent != end - start:
+        raise ConnectionAbortedError(f"{file.name} has become shorter")
