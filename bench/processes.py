@@ -115,14 +115,16 @@ class ServerProcess:
 class MlkeepServer(ServerProcess):
     """`mlkeep server` of this interpreter on a free port, ready to answer; its database and artifacts in `folder`."""
 
-    def __init__(self, folder: Path, *options: str, backend: str | None = None) -> None:
-        """Start it and wait until it listens. Raises AssertionError: it does not."""
+    def __init__(
+        self, folder: Path, *options: str, backend: str | None = None, env: Mapping[str, str] | None = None
+    ) -> None:
+        """Start it, with `env` on top of the environment, and wait until it listens. Raises AssertionError: it does not."""
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.database = folder / "mlkeep.db"
         command = [*mlkeep_server(backend or f"sqlite:///{self.database}"), "--port", "0", *options]
         log = folder / f"server.{len(list(folder.glob('server.*.log')))}.log"
-        super().__init__(command, log, env=environment(), cwd=folder)
+        super().__init__(command, log, env={**environment(), **(env or {})}, cwd=folder)
         try:
             self.until(lambda: _LISTENING.search(self.output) is not None)
         except AssertionError:
