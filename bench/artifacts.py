@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.objectstore import S3Server
+from bench.objectstore import KEY_ID, SECRET, S3Server
 
 from bench.environments import Library, newest, output_of, plain_environment
 from bench.processes import MlflowServer, MlkeepServer
@@ -39,6 +39,7 @@ SMALL_FILES, SMALL_BYTES = 10_000, 4096
 UPLOADS_AT_ONCE = 8
 LIMIT_S = 1800
 MIB = 1024 * 1024
+RCLONE = str(Path(sys.executable).parent / "rclone")
 
 _SEND = """
 import http.client, sys, urllib.parse
@@ -139,12 +140,12 @@ def plain_copy(files: Files, scratch: Path) -> Taken:
 
 def rclone_copy(s3: S3Server, files: Files, scratch: Path) -> Taken:
     """`rclone copy` to the endpoint and back, with its own settings but for the checks that cost a request a file."""
-    remote = f":s3,provider=Other,endpoint='{s3.url}',access_key_id={s3.access_key},secret_access_key={s3.secret_key}:"
-    place = f"{remote}{s3.bucket}/rclone-{time.time_ns()}"
+    remote = f":s3,provider=Other,endpoint='{s3.url}',access_key_id={KEY_ID},secret_access_key={SECRET}:"
+    place = f"{remote}{s3.new_bucket()}/copied"
     quick = ["--s3-no-check-bucket", "--transfers", "8", "--config", os.devnull]
     return by_commands(
-        lambda source: [str(s3.program), "copy", *quick, str(source), f"{place}/{source.name}"],
-        lambda source, target: [str(s3.program), "copy", *quick, f"{place}/{source.name}", str(target)],
+        lambda source: [RCLONE, "copy", *quick, str(source), f"{place}/{source.name}"],
+        lambda source, target: [RCLONE, "copy", *quick, f"{place}/{source.name}", str(target)],
         files,
         scratch,
         {},
@@ -172,11 +173,12 @@ def measure(ours: Library, official: Library, files: Files, folder: Path) -> lis
             with fresh(folder / "round") as place, ExitStack() as stack:
                 server = started(library, place / "server")
                 stack.callback(server.end)
-                s3 = stack.enter_context(S3Server(place / "s3"))
+                s3 = S3Server()
+                stack.callback(s3.remove)
                 for way, location, env in (
                     (proxied, "", {}),
                     (into_folder, (place / "direct").as_uri(), {}),
-                    (to_s3, f"s3://{s3.bucket}/runs", s3.environment()),
+                    (to_s3, f"s3://{s3.new_bucket()}/runs", s3.variables),
                 ):
                     taken = by_client(library, server.url, location, files, place / "scratch", env)
                     way.note(names[library], taken)
@@ -185,7 +187,9 @@ def measure(ours: Library, official: Library, files: Files, folder: Path) -> lis
             copied = plain_copy(files, place)
             proxied.note("`cp`", copied)
             into_folder.note("`cp`", copied)
-        with fresh(folder / "round") as place, S3Server(place / "s3") as s3:
+        with fresh(folder / "round") as place, ExitStack() as stack:
+            s3 = S3Server()
+            stack.callback(s3.remove)
             to_s3.note("`rclone copy`", rclone_copy(s3, files, place))
     return [proxied, into_folder, to_s3]
 

@@ -96,8 +96,9 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
         environment: dict[str, str] = {}
         root = (tmp_path / "store").as_uri()
         if store == "S3":
-            s3 = stack.enter_context(S3Server(tmp_path / "s3"))
-            environment, root = s3.environment(), f"s3://{s3.bucket}/artifacts"
+            s3 = S3Server()
+            stack.callback(s3.remove)
+            environment, root = s3.variables, f"s3://{s3.new_bucket()}/artifacts"
         options = ["--artifacts-destination", root] if way == "proxied" else []
         server = MlkeepServer(tmp_path / "server", *options, env=environment)
         stack.callback(server.end)
