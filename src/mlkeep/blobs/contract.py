@@ -42,15 +42,15 @@ class ArtifactStore(Protocol):
         """The store whose root is a folder of this one."""
         ...
 
+    def tree(self, path: str = "") -> list[FileInfo]:
+        """All files below a folder, however deep, sorted by path, without the folders."""
+        ...
+
     def list(self, path: str = "") -> list[FileInfo]:
         """What is in a folder, not deeper, sorted by path; paths are relative to the root.
 
         A folder that does not exist, or a file, has nothing in it.
         """
-        ...
-
-    def tree(self, path: str = "") -> list[FileInfo]:
-        """All files below a folder, however deep, sorted by path, without the folders."""
         ...
 
     def size(self, path: str) -> int | None:

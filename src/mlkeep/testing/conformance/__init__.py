@@ -11,6 +11,8 @@ same promises. Whoever writes a storage or an artifact store runs it by giving i
     class TestRuns(conformance.RunPromises):
         '''What our storage cannot do, it says here, by overriding a test with the reason.'''
 
+Stores of artifacts are held to theirs likewise, with a fixture `open_store` (`conformance.stores.OpenStore`).
+
 The client has scope `session`. Suites make what they need under names of their own, so they may run on what others use.
 """
 
@@ -32,6 +34,8 @@ from mlkeep.testing.conformance.search_extensions import (
     RunFieldPromises,
 )
 from mlkeep.testing.conformance.sources import SourcePromises
+from mlkeep.testing.conformance.store_parts import StorePartsPromises
+from mlkeep.testing.conformance.stores import StorePromises
 from mlkeep.testing.conformance.texts import TextPromises
 from mlkeep.testing.conformance.versions import VersionPromises, VersionSearchPromises
 from mlkeep.testing.conformance.worked_examples import WorkedExamplePromises
@@ -59,6 +63,8 @@ __all__ = [
     "RunPromises",
     "RunSearchPromises",
     "SourcePromises",
+    "StorePartsPromises",
+    "StorePromises",
     "TextPromises",
     "VersionPromises",
     "VersionSearchPromises",
