@@ -105,5 +105,13 @@ class TestArtifacts(conformance.ArtifactPromises):
     pass
 
 
+class TestManifest(conformance.ManifestPromises):
+    pass
+
+
+class TestSizes(conformance.SizePromises):
+    pass
+
+
 class TestTexts(conformance.TextPromises):
     pass

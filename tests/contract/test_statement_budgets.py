@@ -14,11 +14,23 @@ from sqlalchemy import Engine, event
 from mlkeep.sdk.local import open_local
 from mlkeep.services.dispatch import Dispatcher
 from mlkeep.wire import runs
+from mlkeep.wire.artifacts import GetManifest, RecordFiles, StoredFileMessage
+from mlkeep.wire.experiments import CreateExperiment, GetExperiment
 from mlkeep.wire.message import KeyValueInput, Request
 from mlkeep.wire.metrics import LogMetric, MetricInput
 from tests.contract.conftest import DATABASES, empty_database
 
 RUN = "budgeted"
+ROOT = f"s3://bucket/{RUN}/artifacts"
+SIZES = itertools.count(1)
+
+
+def recording(files: int) -> Request:
+    """A record of files of other sizes than those recorded before."""
+    size = next(SIZES)
+    given = [StoredFileMessage(path=f"model/{i}", size=size, sha256="0" * 64) for i in range(files)]
+    return RecordFiles(uri=ROOT, files=given)
+
 
 REQUESTS: dict[str, Callable[[], Request]] = {
     "log-metric": lambda: LogMetric(run_id=RUN, key="k0", value=1.0, timestamp=1),
@@ -32,7 +44,11 @@ REQUESTS: dict[str, Callable[[], Request]] = {
     "set-tag": lambda: runs.SetTag(run_id=RUN, key="t0", value="1"),
     "runs/create": lambda: runs.CreateRun(experiment_id="0", start_time=1, tags=[KeyValueInput(key="t0", value="1")]),
     "runs/get": lambda: runs.GetRun(run_id=RUN),
-    "runs/search": lambda: runs.SearchRuns(experiment_ids=["0"], filter="metrics.k0 > 0 AND params.p0 = '1'"),
+    "runs/search": lambda: runs.SearchRuns(experiment_ids=["1"], filter="metrics.k0 > 0 AND params.p0 = '1'"),
+    "experiments/get": lambda: GetExperiment(experiment_id="0"),
+    "artifacts/record of 1 file": lambda: recording(1),
+    "artifacts/record of 1000 files": lambda: recording(1_000),
+    "artifacts/manifest": lambda: GetManifest(uri=f"{ROOT}/model"),
 }
 
 BUDGETS = {
@@ -46,6 +62,10 @@ BUDGETS = {
     "runs/create": {"sqlite": 14, "postgres": 15},
     "runs/get": {"sqlite": 9, "postgres": 9},
     "runs/search": {"sqlite": 9, "postgres": 9},
+    "experiments/get": {"sqlite": 4, "postgres": 4},
+    "artifacts/record of 1 file": {"sqlite": 6, "postgres": 6},
+    "artifacts/record of 1000 files": {"sqlite": 7, "postgres": 7},
+    "artifacts/manifest": {"sqlite": 4, "postgres": 4},
 }
 
 
@@ -97,7 +117,8 @@ def dispatcher(
 def test_a_hot_path_keeps_its_budget(
     dispatcher: Dispatcher, statements: list[str], path: str, request: pytest.FixtureRequest
 ) -> None:
-    dispatcher.call(runs.CreateRun(experiment_id="0", run_id=RUN, start_time=1))
+    dispatcher.call(CreateExperiment(name="budgeted", artifact_location="s3://bucket"))
+    dispatcher.call(runs.CreateRun(experiment_id="1", run_id=RUN, start_time=1))
     for known in (*REQUESTS.values(), REQUESTS[path]):  # once for connections and numbers of keys
         statements.clear()
         dispatcher.call(known())

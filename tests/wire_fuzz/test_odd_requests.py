@@ -261,6 +261,7 @@ def test_ten_million_characters_are_taken_or_refused(watched: Watched, row: Endp
 
 WRAPPED: dict[str, tuple[str, str]] = {
     "MetricInput": ("metrics", '{"key": "a", "value": 1, "timestamp": 1, %s}'),
+    "StoredFileMessage": ("files", '{"path": "a", "sha256": "0", %s}'),
     "DatasetFields": ("datasets", '{"dataset": {"name": "d", "digest": "1", "source_type": "l", "source": "s", %s}}'),
 }
 """Where requests that lie inside others lie, and what is around the field."""

@@ -48,15 +48,25 @@ __all__ = [
 ]
 
 
+_OURS = frozenset({"artifact_bytes"})
+"""Attributes that MLflow does not have."""
+
+
 class Entity(msgspec.Struct, frozen=True):
-    """Base of all entities: iterating gives (attribute, value) pairs in the order of the names."""
+    """Base of all entities: iterating gives (attribute, value) pairs in the order of the names.
+
+    Attributes that MLflow does not have are among them only where they say something.
+    """
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:
-        return iter([(name, getattr(self, name)) for name in sorted(self.__struct_fields__)])
+        return iter([(name, getattr(self, name)) for name in sorted(self._told())])
+
+    def _told(self) -> list[str]:
+        return [name for name in self.__struct_fields__ if name not in _OURS or getattr(self, name)]
 
     def to_dictionary(self) -> dict[str, Any]:
         """Attributes by name, entities inside as dictionaries, in values that JSON knows (and NaN)."""
-        return {name: _plain(getattr(self, name)) for name in self.__struct_fields__}
+        return {name: _plain(getattr(self, name)) for name in self._told()}
 
 
 def _plain(value: Any) -> Any:
@@ -148,7 +158,7 @@ class RegisteredModelAlias(Entity, frozen=True):
 
 
 class Experiment(Entity, frozen=True):
-    """A named set of runs."""
+    """A named set of runs. `artifact_bytes` is the size of all files recorded of its runs and logged models."""
 
     experiment_id: str
     name: str
@@ -158,10 +168,14 @@ class Experiment(Entity, frozen=True):
     creation_time: int | None = None
     last_update_time: int | None = None
     workspace: str = "default"
+    artifact_bytes: int = 0
 
 
 class RunInfo(Entity, frozen=True):
-    """What is known of a run apart from what was logged to it. `status` is the name of a `RunStatus`."""
+    """What is known of a run apart from what was logged to it.
+
+    `status` is the name of a `RunStatus`; `artifact_bytes` the size of all files recorded of it.
+    """
 
     run_id: str
     experiment_id: str
@@ -172,6 +186,7 @@ class RunInfo(Entity, frozen=True):
     end_time: int | None = None
     lifecycle_stage: str = LifecycleStage.ACTIVE
     artifact_uri: str = ""
+    artifact_bytes: int = 0
 
 
 class RunData(Entity, frozen=True):
@@ -257,7 +272,10 @@ class FileInfo(Entity, frozen=True):
 
 
 class LoggedModel(Entity, frozen=True):
-    """A model as it was logged, before and apart from any registration."""
+    """A model as it was logged, before and apart from any registration.
+
+    `artifact_bytes` is the size of all files recorded of it.
+    """
 
     model_id: str
     experiment_id: str
@@ -272,6 +290,7 @@ class LoggedModel(Entity, frozen=True):
     tags: dict[str, str] = {}
     params: dict[str, str] = {}
     metrics: list[Metric] = []
+    artifact_bytes: int = 0
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:
         return iter(sorted([*super().__iter__(), ("model_uri", self.model_uri)], key=lambda pair: pair[0]))
@@ -294,7 +313,7 @@ class ModelVersion(Entity, frozen=True):
     """One version of a registered model. `version` counts from "1"; `source` is where its files lie.
 
     In what a client fetches, `version` also counts (`version + 1`) and the keys of `tags` know their values; see
-    `mlkeep.core.versions`.
+    `mlkeep.core.versions`. `artifact_bytes` is the size of all files recorded at its source, None if there are none.
     """
 
     name: str
@@ -312,6 +331,7 @@ class ModelVersion(Entity, frozen=True):
     run_link: str = ""
     aliases: list[str] = []
     model_id: str | None = None
+    artifact_bytes: int | None = None
 
 
 class RegisteredModel(Entity, frozen=True):

@@ -19,6 +19,9 @@ DEFAULT_WORKSPACE = "default"
 RUN_ID_PATTERN = "[a-zA-Z0-9][a-zA-Z0-9_-]{0,255}"
 """What an id of a run looks like, as a regular expression of any dialect."""
 
+LOGGED_MODEL_ID_PATTERN = "m-[0-9a-f]{32}"
+"""What an id of a logged model looks like."""
+
 _RUN_ID = re.compile(RUN_ID_PATTERN)
 
 

@@ -46,5 +46,13 @@ MAX_DATASETS_PER_PAGE = 50_000
 DEFAULT_RECORDS_PER_PAGE = 1_000
 MAX_RECORDS_PER_PAGE = 50_000
 
+MAX_FILES_PER_RECORD = 50_000
+MAX_PATHS_PER_FORGETTING = 1_000
+"""Files that one request records; paths that one request forgets, each of which may be a folder."""
+MAX_ARTIFACT_PATH_BYTES = 2_000
+"""Bytes of the path of a recorded file below its artifact root, in UTF-8; an index of PostgreSQL holds no more."""
+MAX_ARTIFACT_BYTES = 2**50
+"""Size of one recorded file, and of all that are recorded of one run or logged model."""
+
 MAX_INT64 = 2**63 - 1
 MIN_INT64 = -(2**63)

@@ -130,7 +130,7 @@ def search_logged_models(
         return found
     import pandas as pd  # only this way of asking needs it
 
-    columns = sorted(LoggedModel.__struct_fields__)
+    columns = sorted(name for name in LoggedModel.__struct_fields__ if name != "artifact_bytes")  # those of MLflow
     return pd.DataFrame([dict(model) for model in found], columns=columns)
 
 

@@ -10,7 +10,16 @@ from typing import Any
 from mlkeep.core.clock import now_ms
 from mlkeep.core.errors import NotFound, NotOffered
 from mlkeep.core.ids import DEFAULT_EXPERIMENT_ID, DEFAULT_EXPERIMENT_NAME
-from mlkeep.services import evaluation_datasets, experiments, logged_models, metrics, registered_models, runs, versions
+from mlkeep.services import (
+    artifacts,
+    evaluation_datasets,
+    experiments,
+    logged_models,
+    metrics,
+    registered_models,
+    runs,
+    versions,
+)
 from mlkeep.services.artifacts import OpenStore, listing
 from mlkeep.services.call import Call, Caller, Settings
 from mlkeep.services.locks import experiment_name, touched
@@ -21,7 +30,7 @@ from mlkeep.wire.message import Message, Request
 
 UseCase = Callable[[Call, Any], Message]
 
-_MODULES = (experiments, runs, metrics, logged_models, registered_models, versions, evaluation_datasets)
+_MODULES = (experiments, runs, metrics, logged_models, registered_models, versions, evaluation_datasets, artifacts)
 
 READS: dict[type[Request], UseCase] = {kind: case for module in _MODULES for kind, case in module.READS.items()}
 WRITES: dict[type[Request], UseCase] = {kind: case for module in _MODULES for kind, case in module.WRITES.items()}
@@ -66,6 +75,18 @@ class Dispatcher:
         if (case := WRITES.get(type(request))) is not None:
             return await self.storage.write_async(self._operation(case, request, caller), touched(request))
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, request, caller)
+
+    def find_twin(self, uri: str, size: int, sha256: str = "") -> str | None:
+        """The URI of a recorded file with these bytes in the same experiment, but not the one at `uri`; None if there is none.
+
+        Without a digest it is a file of this size: whether it has the same bytes is to be found out. Whether the file is
+        still there is not looked at.
+
+        Raises:
+            InvalidInput: the path in `uri` is not safe, or `sha256` is no digest.
+            Unavailable: the storage cannot be read.
+        """
+        return self.storage.read(lambda tx: artifacts.find_twin(tx, uri, size, sha256))
 
     async def check(self) -> None:
         """Raises Unavailable: the storage cannot be read."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from mlkeep.core.artifact_owners import OwnerKind, claims
 from mlkeep.storage.contract import EVERYTHING
-from mlkeep.wire import evaluation_datasets, experiments, logged_models, metrics, registry, runs
+from mlkeep.wire import artifacts, evaluation_datasets, experiments, logged_models, metrics, registry, runs
 from mlkeep.wire.message import Request
 
 Touched: TypeAlias = tuple[str, ...]
@@ -85,8 +86,11 @@ def _both_names(request: registry.RenameRegisteredModel) -> Touched:
 
 
 def _new_version(request: registry.CreateModelVersion) -> Touched:
-    """A logged model keeps a list of its versions. Which one it is, a reference to another version does not tell."""
-    names = _registered_model(request)
+    """A logged model keeps a list of its versions. Which one it is, a reference to another version does not tell.
+
+    The size of a version is that of files of a run or logged model.
+    """
+    names = _registered_model(request) + _owners(request.source)
     if request.model_id:
         names += (f"logged-model/{request.model_id}",)
     if request.source.startswith("models:/"):
@@ -94,7 +98,21 @@ def _new_version(request: registry.CreateModelVersion) -> Touched:
         if "/" in referred or "@" in referred:
             return (EVERYTHING,)
         names += (f"logged-model/{referred}",)
+    elif request.source.startswith("runs:/"):
+        names += (f"run/{request.source.removeprefix('runs:/').strip('/').partition('/')[0]}",)
     return names
+
+
+def _owners(uri: str) -> Touched:
+    """Whoever the files at a URI may belong to."""
+    return tuple(
+        f"run/{claim.owner_id}" if claim.kind is OwnerKind.RUN else f"logged-model/{claim.owner_id}"
+        for claim in claims(uri)
+    )
+
+
+def _owners_of_files(request: Any) -> Touched:
+    return _owners(request.uri)
 
 
 RULES: dict[type[Request], Callable[[Any], Touched]] = {
@@ -145,4 +163,6 @@ RULES: dict[type[Request], Callable[[Any], Touched]] = {
     registry.DeleteModelVersion: _registered_model,
     registry.SetVersionTag: _registered_model,
     registry.DeleteVersionTag: _registered_model,
+    artifacts.RecordFiles: _owners_of_files,
+    artifacts.ForgetFiles: _owners_of_files,
 }

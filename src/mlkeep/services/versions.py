@@ -9,10 +9,12 @@ from mlkeep.core.entities import STAGES
 from mlkeep.core.errors import InvalidInput
 from mlkeep.core.filters import MODEL_VERSIONS
 from mlkeep.core.names import check_key, invalid
+from mlkeep.services.artifacts import find_place
 from mlkeep.services.call import Call
 from mlkeep.services.paging import search_for
 from mlkeep.services.registered_models import checked_tag_value, checked_tags, without_prompts
 from mlkeep.services.sources import resolve
+from mlkeep.storage.artifact_files import Place
 from mlkeep.storage.contract import NewVersion
 from mlkeep.wire import registry as wire
 from mlkeep.wire.endpoint import AuditTag
@@ -26,6 +28,7 @@ def create(call: Call, request: wire.CreateModelVersion) -> wire.ModelVersionRes
     tags = checked_tags(request.tags)
     call.tx.models.require(request.name)
     source = resolve(call, request.source, request.run_id, request.model_id)
+    files = _recorded_place(call, source.storage_uri)
     version = call.tx.versions.add(
         NewVersion(
             name=request.name,
@@ -38,6 +41,8 @@ def create(call: Call, request: wire.CreateModelVersion) -> wire.ModelVersionRes
             user_id=call.caller.principal,
             tags=tags,
             now_ms=call.now_ms,
+            files=files,
+            artifact_bytes=None if files is None else call.tx.artifact_files.size(files),
         )
     )
     # A copy of a version is of its logged model too, but MLflow notes only what was registered from the model itself.
@@ -162,6 +167,14 @@ def _stage(asked: str) -> str:
         if stage.lower() == asked.lower():
             return stage
     raise invalid("stage", asked, f"Invalid Model Version stage: '{asked}'. Value must be one of {', '.join(STAGES)}.")
+
+
+def _recorded_place(call: Call, uri: str) -> Place | None:
+    """The place among the artifacts of a run or logged model that a source names, if it does."""
+    try:
+        return find_place(call.tx, uri)
+    except InvalidInput:  # no path that anything could be recorded under
+        return None
 
 
 def _note_registration(call: Call, model_id: str, name: str, version: str) -> None:

@@ -40,6 +40,7 @@ from mlkeep.core.entities import (
 from mlkeep.core.evaluation import EvaluationDataset, EvaluationRecord
 from mlkeep.core.filters.ast import Node, OnDataset, OrderTerm
 from mlkeep.core.projection import WHOLE_RUN, RunFields
+from mlkeep.storage.artifact_files import ArtifactFileStore, Place
 
 T = TypeVar("T")
 
@@ -366,7 +367,11 @@ class RegisteredModelStore(Protocol):
 
 
 class NewVersion(msgspec.Struct, frozen=True, kw_only=True):
-    """What a model version is made of. `storage_uri` is where the files lie when `source` is only a reference."""
+    """What a model version is made of. `storage_uri` is where the files lie when `source` is only a reference.
+
+    `files` is the same place as that of a run or logged model, None if it is none, and `artifact_bytes` the size of what
+    is recorded there.
+    """
 
     name: str
     source: str
@@ -378,6 +383,8 @@ class NewVersion(msgspec.Struct, frozen=True, kw_only=True):
     user_id: str
     tags: Mapping[str, str]
     now_ms: int
+    files: Place | None = None
+    artifact_bytes: int | None = None
 
 
 class VersionStore(Protocol):
@@ -539,6 +546,8 @@ class Transaction(Protocol):
     def models(self) -> RegisteredModelStore: ...
     @property
     def versions(self) -> VersionStore: ...
+    @property
+    def artifact_files(self) -> ArtifactFileStore: ...
     @property
     def evaluation_datasets(self) -> EvaluationDatasetStore: ...
     @property

@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from mlkeep.core import entities
 from mlkeep.core.manifest import StoredFile
-from mlkeep.wire.endpoint import Endpoint, Permission
-from mlkeep.wire.message import Int64, Message, Request, RunRequest
+from mlkeep.wire.endpoint import OWN, Endpoint, Permission
+from mlkeep.wire.message import Empty, Int64, Message, Request, RunRequest
 
 
 class FileMessage(Message, frozen=True, kw_only=True):
@@ -111,5 +111,12 @@ ENDPOINTS = (
         ListArtifactsResponse,
         Permission.ARTIFACT_READ,
         None,
+    ),
+    Endpoint(
+        ("POST",), "artifacts/record", RecordFiles, RecordFilesResponse, Permission.ARTIFACT_WRITE, None, version=OWN
+    ),
+    Endpoint(("POST",), "artifacts/forget", ForgetFiles, Empty, Permission.ARTIFACT_DELETE, None, version=OWN),
+    Endpoint(
+        ("GET",), "artifacts/manifest", GetManifest, GetManifestResponse, Permission.ARTIFACT_READ, None, version=OWN
     ),
 )

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from mlkeep.core import limits
 from mlkeep.core.names import check_length
-from mlkeep.wire import logged_models, registry, runs
+from mlkeep.wire import artifacts, logged_models, registry, runs
 from mlkeep.wire.message import Request
 
 MAX_ID_LENGTH = 256
@@ -47,6 +47,9 @@ BOUNDS: dict[type[Request], dict[str, int]] = {
         "description": _PAGES,
     },
     registry.UpdateModelVersion: {"description": _PAGES},
+    artifacts.RecordFiles: {"uri": _TEXT},
+    artifacts.ForgetFiles: {"uri": _TEXT},
+    artifacts.GetManifest: {"uri": _TEXT},
 }
 
 

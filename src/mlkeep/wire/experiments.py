@@ -11,7 +11,7 @@ from mlkeep.wire.message import Empty, Int64, KeyValue, KeyValueInput, Message, 
 
 
 class Experiment(Message, frozen=True, kw_only=True):
-    """An experiment in an answer."""
+    """An experiment in an answer. `artifact_bytes` is ours."""
 
     experiment_id: str
     name: str
@@ -21,6 +21,7 @@ class Experiment(Message, frozen=True, kw_only=True):
     creation_time: Int64 | None = None
     tags: list[KeyValue] = []
     workspace: str = ""
+    artifact_bytes: Int64 = 0
 
     @classmethod
     def of(cls, experiment: entities.Experiment) -> Experiment:
@@ -33,6 +34,7 @@ class Experiment(Message, frozen=True, kw_only=True):
             creation_time=experiment.creation_time,
             tags=key_values(experiment.tags),
             workspace=experiment.workspace,
+            artifact_bytes=experiment.artifact_bytes,
         )
 
     def entity(self) -> entities.Experiment:
@@ -45,6 +47,7 @@ class Experiment(Message, frozen=True, kw_only=True):
             creation_time=self.creation_time,
             last_update_time=self.last_update_time,
             workspace=self.workspace or "default",
+            artifact_bytes=self.artifact_bytes,
         )
 
 

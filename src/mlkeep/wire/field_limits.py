@@ -7,7 +7,7 @@ from typing import Any
 from mlkeep.core import limits
 from mlkeep.core.ids import RUN_ID_PATTERN
 from mlkeep.core.projection import MAX_FIELDS
-from mlkeep.wire import experiments, logged_models, metrics, registry, runs
+from mlkeep.wire import artifacts, experiments, logged_models, metrics, registry, runs
 from mlkeep.wire.bounds import BOUNDS
 from mlkeep.wire.message import Request
 
@@ -18,6 +18,10 @@ LIMITS: dict[tuple[type[Request], str], dict[str, Any]] = {
         for name, most in bounds.items()
         if "." not in name
     },
+    (artifacts.StoredFileMessage, "size"): {"minimum": 0, "maximum": limits.MAX_ARTIFACT_BYTES},
+    (artifacts.StoredFileMessage, "sha256"): {"pattern": "^[0-9a-f]{64}$"},
+    (artifacts.RecordFiles, "files"): {"maxItems": limits.MAX_FILES_PER_RECORD},
+    (artifacts.ForgetFiles, "paths"): {"maxItems": limits.MAX_PATHS_PER_FORGETTING},
     (experiments.CreateExperiment, "name"): {"maxLength": limits.MAX_EXPERIMENT_NAME_LENGTH},
     (experiments.UpdateExperiment, "new_name"): {"maxLength": limits.MAX_EXPERIMENT_NAME_LENGTH},
     (experiments.SetExperimentTag, "key"): {"maxLength": limits.MAX_KEY_LENGTH},

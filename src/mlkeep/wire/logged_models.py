@@ -21,6 +21,8 @@ _STATUS_OF_NAME = {name: status for status, name in _STATUS_NAMES.items()}
 
 
 class LoggedModelInfo(Message, frozen=True, kw_only=True):
+    """What is known of a logged model, in an answer. `artifact_bytes` is ours."""
+
     model_id: str
     experiment_id: str = ""
     name: str = ""
@@ -33,6 +35,7 @@ class LoggedModelInfo(Message, frozen=True, kw_only=True):
     source_run_id: str | None = None
     status_message: str = ""
     tags: list[KeyValue] = []
+    artifact_bytes: Int64 = 0
 
 
 class LoggedModelData(Message, frozen=True, kw_only=True):
@@ -59,6 +62,7 @@ class LoggedModelMessage(Message, frozen=True, kw_only=True, omit_defaults=False
                 source_run_id=model.source_run_id,
                 status_message=model.status_message,
                 tags=key_values(model.tags),
+                artifact_bytes=model.artifact_bytes,
             ),
             data=LoggedModelData(
                 params=key_values(model.params), metrics=[MetricMessage.of(point) for point in model.metrics]
@@ -81,6 +85,7 @@ class LoggedModelMessage(Message, frozen=True, kw_only=True, omit_defaults=False
             tags=mapping(info.tags),
             params=mapping(self.data.params),
             metrics=[point.entity() for point in self.data.metrics],
+            artifact_bytes=info.artifact_bytes,
         )
 
 

@@ -11,7 +11,7 @@ from mlkeep.wire.message import Empty, Int64, KeyValue, KeyValueInput, Message, 
 
 
 class ModelVersion(Message, frozen=True, kw_only=True):
-    """`entities.ModelVersion` in an answer; versions are strings on the wire."""
+    """`entities.ModelVersion` in an answer; versions are strings on the wire. `artifact_bytes` is ours."""
 
     name: str = ""
     version: str = ""
@@ -28,6 +28,7 @@ class ModelVersion(Message, frozen=True, kw_only=True):
     run_link: str | None = None
     aliases: list[str] = []
     model_id: str = ""
+    artifact_bytes: Int64 | None = None
 
     @classmethod
     def of(cls, version: entities.ModelVersion) -> ModelVersion:
@@ -47,6 +48,7 @@ class ModelVersion(Message, frozen=True, kw_only=True):
             run_link=version.run_link,
             aliases=version.aliases,
             model_id=version.model_id or "",
+            artifact_bytes=version.artifact_bytes or None,
         )
 
     def entity(self) -> entities.ModelVersion:
@@ -66,6 +68,7 @@ class ModelVersion(Message, frozen=True, kw_only=True):
             run_link=self.run_link or "",
             aliases=self.aliases,
             model_id=self.model_id or None,
+            artifact_bytes=self.artifact_bytes,
         )
 
 

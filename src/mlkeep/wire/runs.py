@@ -15,7 +15,7 @@ from mlkeep.wire.metrics import LogMetric, MetricInput, MetricMessage
 
 
 class RunInfo(Message, frozen=True, kw_only=True):
-    """`entities.RunInfo` in an answer."""
+    """`entities.RunInfo` in an answer. `artifact_bytes` is ours."""
 
     run_uuid: str = ""
     experiment_id: str = ""
@@ -27,6 +27,7 @@ class RunInfo(Message, frozen=True, kw_only=True):
     artifact_uri: str = ""
     lifecycle_stage: str = ""
     run_id: str = ""
+    artifact_bytes: Int64 = 0
 
     @classmethod
     def of(cls, info: entities.RunInfo) -> RunInfo:
@@ -41,6 +42,7 @@ class RunInfo(Message, frozen=True, kw_only=True):
             artifact_uri=info.artifact_uri,
             lifecycle_stage=info.lifecycle_stage,
             run_id=info.run_id,
+            artifact_bytes=info.artifact_bytes,
         )
 
     @classmethod
@@ -59,6 +61,7 @@ class RunInfo(Message, frozen=True, kw_only=True):
             end_time=self.end_time,
             lifecycle_stage=self.lifecycle_stage,
             artifact_uri=self.artifact_uri,
+            artifact_bytes=self.artifact_bytes,
         )
 
 

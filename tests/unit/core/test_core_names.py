@@ -148,6 +148,10 @@ def test_limits_are_those_of_the_protocol() -> None:
         "MAX_DATASETS_PER_PAGE": 50_000,
         "DEFAULT_RECORDS_PER_PAGE": 1_000,
         "MAX_RECORDS_PER_PAGE": 50_000,
+        "MAX_FILES_PER_RECORD": 50_000,
+        "MAX_PATHS_PER_FORGETTING": 1_000,
+        "MAX_ARTIFACT_PATH_BYTES": 2_000,
+        "MAX_ARTIFACT_BYTES": 1_125_899_906_842_624,
         "MAX_INT64": 9_223_372_036_854_775_807,
         "MIN_INT64": -9_223_372_036_854_775_808,
     }

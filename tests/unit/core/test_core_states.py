@@ -59,7 +59,9 @@ def test_a_status_of_logged_models_is_its_name_and_knows_its_number() -> None:
 
 
 def test_a_logged_model_tells_its_uri_as_an_attribute_and_its_status_as_a_number() -> None:
-    model = LoggedModel("m-1", "0", "net", "file:/a", 1, 2, metrics=[Metric("m", 0.5, 1)], tags={"a": "1"})
+    model = LoggedModel(
+        "m-1", "0", "net", "file:/a", 1, 2, metrics=[Metric("m", 0.5, 1)], tags={"a": "1"}, artifact_bytes=7
+    )
 
     assert list(dict(model)) == sorted([*model.__struct_fields__, "model_uri"])
     assert (dict(model)["model_uri"], dict(model)["status"]) == ("models:/m-1", "PENDING")

@@ -7,9 +7,11 @@ import pytest
 from mlkeep.services import dispatch, locks
 from mlkeep.services.locks import touched
 from mlkeep.storage.contract import EVERYTHING
-from mlkeep.wire import experiments, logged_models, registry, runs
+from mlkeep.wire import artifacts, experiments, logged_models, registry, runs
 from mlkeep.wire.message import Request
 from mlkeep.wire.metrics import LogMetric
+
+MODEL = f"m-{'0' * 32}"
 
 
 def test_every_request_that_changes_something_has_a_rule() -> None:
@@ -41,6 +43,8 @@ def test_every_request_that_changes_something_has_a_rule() -> None:
             {"registered-model/a", "logged-model/m-1"},
         ),
         (registry.CreateModelVersion(name="a", source="models:/m-1"), {"registered-model/a", "logged-model/m-1"}),
+        (registry.CreateModelVersion(name="a", source="runs:/r/model"), {"registered-model/a", "run/r"}),
+        (registry.CreateModelVersion(name="a", source="s3://b/1/r/artifacts/model"), {"registered-model/a", "run/r"}),
         (registry.CreateModelVersion(name="a", source="models:/b/1"), {EVERYTHING}),
         (registry.CreateModelVersion(name="a", source="models:/b@champion"), {EVERYTHING}),
         (
@@ -54,6 +58,11 @@ def test_every_request_that_changes_something_has_a_rule() -> None:
             ),
             {EVERYTHING},
         ),
+        (artifacts.RecordFiles(uri="mlflow-artifacts:/1/r/artifacts/a"), {"run/r"}),
+        (artifacts.ForgetFiles(uri="mlflow-artifacts:/1/r/artifacts"), {"run/r"}),
+        (artifacts.RecordFiles(uri="/home/artifacts/1/r/artifacts/x/artifacts"), {"run/home", "run/r", "run/x"}),
+        (artifacts.RecordFiles(uri=f"s3://b/models/{MODEL}/artifacts"), {f"logged-model/{MODEL}", f"run/{MODEL}"}),
+        (artifacts.RecordFiles(uri="nobody's"), set()),
     ],
 )
 def test_a_request_touches_what_it_changes_and_rests_upon(request_: Request, names: set[str]) -> None:

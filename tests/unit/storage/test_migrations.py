@@ -263,3 +263,64 @@ def test_a_server_that_is_not_there_is_unavailable() -> None:
     for asking in (migrations.check, migrations.upgrade, SqlStorage):
         with pytest.raises(Unavailable, match="Connection refused"):
             asking("postgresql://ann:secret@127.0.0.1:1/db")
+
+
+def test_code_of_before_works_on_the_tables_of_files_and_versions_learn_whose_files_they_have(url: str) -> None:
+    model_id = f"m-{'0' * 32}"
+
+    def old_rows(number: int) -> None:
+        """What revision 0002 writes: a run, a logged model, and versions of both and of a place elsewhere."""
+        run_root, model_root = f"s3://b/1/r{number}/artifacts", f"s3://b/1/models/{model_id}{number}/artifacts"
+        run_sql(
+            url,
+            "INSERT INTO runs (id, run_id, experiment_id, name, user_id, status, start_ms, lifecycle, artifact_uri)"
+            f" VALUES ({number}, 'r{number}', 1, 'n', '', 1, 1, 0, '{run_root}')",
+        )
+        run_sql(
+            url,
+            "INSERT INTO logged_models (id, model_id, experiment_id, name, model_type, source_run_id, artifact_uri,"
+            " status, status_message, lifecycle, created_ms, updated_ms)"
+            f" VALUES ({number}, '{model_id}{number}', 1, 'n', '', '', '{model_root}', 1, '', 0, 1, 1)",
+        )
+        for i, (place, run_id, logged_model) in enumerate(
+            [
+                (f"{run_root}/m/", f"r{number}", ""),
+                (run_root, f"r{number}", ""),
+                (model_root, f"r{number}", f"{model_id}{number}"),
+                (f"{run_root}x/m", f"r{number}", ""),
+                ("s3://elsewhere", "", ""),
+            ]
+        ):
+            run_sql(
+                url,
+                "INSERT INTO model_versions (model_id, version, stage, source, storage_uri, run_id, run_link,"
+                " logged_model_id, user_id, created_ms, updated_ms) VALUES"
+                f" (1, {10 * number + i}, 'None', '', '{place}', '{run_id}', '', '{logged_model}', '', 1, 1)",
+            )
+
+    move(url, "0002")
+    run_sql(
+        url,
+        "INSERT INTO experiments (id, name, artifact_location, lifecycle, created_ms, updated_ms)"
+        " VALUES (1, 'e', 's3://b/1', 0, 1, 1)",
+    )
+    run_sql(
+        url, "INSERT INTO registered_models (id, name, last_version, created_ms, updated_ms) VALUES (1, 'm', 9, 1, 1)"
+    )
+    old_rows(1)
+    move(url, "0003")
+    old_rows(2)
+    engine = backend_at(url).engine(read_only=False)
+    with engine.connect() as connection:
+        found = connection.exec_driver_sql(
+            "SELECT version, files_owner_kind, files_owner_id, files_path, artifact_bytes FROM model_versions"
+            " ORDER BY version"
+        ).fetchall()
+        sums = connection.exec_driver_sql(
+            "SELECT artifact_bytes, artifact_count FROM runs UNION ALL SELECT artifact_bytes, artifact_count"
+            " FROM logged_models"
+        ).fetchall()
+    engine.dispose()
+    unknown = [(number, None, None, None, None) for number in (13, 14, 20, 21, 22, 23, 24)]
+    assert [tuple(row) for row in found] == [(10, 0, 1, "m", 0), (11, 0, 1, "", 0), (12, 1, 1, "", 0), *unknown]
+    assert [tuple(row) for row in sums] == [(0, 0)] * 4

@@ -9,7 +9,7 @@ import pytest
 
 from mlkeep.services import dispatch
 from mlkeep.wire import artifacts, evaluation_datasets, experiments, logged_models, metrics, registry, runs
-from mlkeep.wire.endpoint import AJAX_ONLY, AuditTag, Endpoint, Permission
+from mlkeep.wire.endpoint import AJAX_ONLY, OWN, AuditTag, Endpoint, Permission
 from mlkeep.wire.message import Empty, Message, Request
 from mlkeep.wire.table import BY_REQUEST, ENDPOINTS, NOT_OFFERED, not_offered
 
@@ -107,7 +107,9 @@ def test_every_verb_and_path_of_the_protocol_is_there() -> None:
     wanted = {tuple(item.split()) for line in PROMISED.strip().splitlines() for item in line.split(";")}
     known = {(method, row.path) for row in ENDPOINTS for method in row.methods}
     assert wanted - known == set()
-    assert {row.version for row in ENDPOINTS if not row.path.startswith("datasets/")} == {"2.0"}
+    ours = {"artifacts/record", "artifacts/forget", "artifacts/manifest"}
+    assert {row.path for row in ENDPOINTS if row.version == OWN} == ours
+    assert {row.version for row in ENDPOINTS if not row.path.startswith("datasets/")} == {"2.0", OWN}
     assert {row.version for row in ENDPOINTS if row.path.startswith("datasets/")} == {"3.0"}
     for_the_interface = {row.path for row in ENDPOINTS if row.roots == AJAX_ONLY}
     assert for_the_interface == {"metrics/get-history-bulk", "experiments/search-datasets"}

@@ -14,6 +14,7 @@ from mlkeep.storage.sql.dialect.backend import GiveNumbers
 from mlkeep.storage.sql.events import write_pending
 from mlkeep.storage.sql.keys import KeyDictionary
 from mlkeep.storage.sql.session import Session
+from mlkeep.storage.sql.sizes import slots, write_sizes
 from mlkeep.storage.sql.transaction import SqlTransaction
 from mlkeep.storage.writer import Outage, Remedy
 
@@ -66,8 +67,8 @@ class Database:
     def writing(self) -> list[WriteConnection]:
         """The connections the writer works on."""
         return [
-            WriteConnection(self.backend, self._write_engine, self.keys, self._numbering)
-            for _ in range(self.backend.writers)
+            WriteConnection(self.backend, self._write_engine, self.keys, self._numbering, slot)
+            for slot in slots(self.backend.writers)
         ]
 
     def outage(self, error: BaseException) -> Outage | None:
@@ -122,15 +123,19 @@ class WriteConnection:
     what the driver raises, after which `abandon` is the only thing to do.
     """
 
-    def __init__(self, backend: Backend, engine: sa.Engine, keys: KeyDictionary, numbering: GiveNumbers | None) -> None:
+    def __init__(
+        self, backend: Backend, engine: sa.Engine, keys: KeyDictionary, numbering: GiveNumbers | None, slot: int
+    ) -> None:
         self._backend = backend
         self._engine = engine
         self._keys = keys
         self._numbering = numbering
+        self._slot = slot
         self._connection: sa.Connection | None = None
         self._has_savepoint = False
         self._kept_keys: dict[str, int] = {}
         self._kept_events = 0
+        self._kept_bytes: dict[int, int] = {}
 
     def begin(self, touches: Sequence[str]) -> SqlTransaction:
         """Start a transaction in which nobody else comes in the way of what it touches."""
@@ -138,7 +143,7 @@ class WriteConnection:
             self._connection = self._engine.connect()
         self._connection.begin()
         self._has_savepoint = False
-        self._kept_keys, self._kept_events = {}, 0
+        self._kept_keys, self._kept_events, self._kept_bytes = {}, 0, {}
         session = Session(self._connection, self._keys, self._numbering)
         self._backend.begin_write(session.cursor, touches)
         return SqlTransaction(session)
@@ -147,6 +152,7 @@ class WriteConnection:
         """Mark where the next operation starts."""
         session = tx.session
         self._kept_keys, self._kept_events = dict(session.new_keys), len(session.pending_events)
+        self._kept_bytes = dict(session.pending_bytes)
         release = ("RELEASE operation",) if self._has_savepoint else ()
         self._backend.run(session.cursor, *release, "SAVEPOINT operation")
         self._has_savepoint = True
@@ -158,11 +164,12 @@ class WriteConnection:
         """Undo what was done since the mark."""
         session = tx.session
         self._backend.run(session.cursor, "ROLLBACK TO operation")
-        session.new_keys = self._kept_keys
+        session.new_keys, session.pending_bytes = self._kept_keys, self._kept_bytes
         del session.pending_events[self._kept_events :]
 
     def complete(self, tx: SqlTransaction) -> None:
         """Do what comes last in a transaction."""
+        write_sizes(tx.session, self._slot)
         if tx.session.pending_events:
             self._backend.last_in_line(tx.session.cursor)
             write_pending(tx.session)

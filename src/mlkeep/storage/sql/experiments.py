@@ -17,9 +17,13 @@ from mlkeep.storage.sql.dialect import insert
 from mlkeep.storage.sql.schema import ACTIVE, DELETED, Text, experiment_tags, experiments, runs
 from mlkeep.storage.sql.search import Children, Searchable, page_of
 from mlkeep.storage.sql.session import AnyRow, Session, chunks
+from mlkeep.storage.sql.sizes import artifact_bytes_of_experiments
 
 LIFECYCLES = {ACTIVE: LifecycleStage.ACTIVE, DELETED: LifecycleStage.DELETED}
 LIFECYCLE_NUMBERS = {stage: number for number, stage in LIFECYCLES.items()}
+
+_ARTIFACT_BYTES = artifact_bytes_of_experiments()
+_COLUMNS = [*experiments.c, _ARTIFACT_BYTES.label("artifact_bytes")]
 
 _SEARCHABLE = Searchable(
     id=experiments.c.id,
@@ -28,6 +32,7 @@ _SEARCHABLE = Searchable(
         "experiment_id": sa.cast(experiments.c.id, Text),
         "creation_time": experiments.c.created_ms,
         "last_update_time": experiments.c.updated_ms,
+        "artifact_bytes": _ARTIFACT_BYTES,
     },
     children={
         Entity.TAG: Children(experiment_tags, "experiment_id", lambda table, key: table.c.key == key),
@@ -82,14 +87,14 @@ class SqlExperiments:
 
     def get(self, experiment_id: str) -> Experiment:
         rows = self._session.execute(
-            select(experiments).where(experiments.c.id == experiment_key(experiment_id))
+            select(*_COLUMNS).where(experiments.c.id == experiment_key(experiment_id))
         ).fetchall()
         if not rows:
             raise NotFound(f"No experiment has the id '{experiment_id}'.")
         return self._entities(rows)[0]
 
     def find_by_name(self, name: str) -> Experiment | None:
-        rows = self._session.execute(select(experiments).where(experiments.c.name == name)).fetchall()
+        rows = self._session.execute(select(*_COLUMNS).where(experiments.c.name == name)).fetchall()
         return self._entities(rows)[0] if rows else None
 
     def get_active(self, experiment_id: str) -> Experiment:
@@ -137,7 +142,7 @@ class SqlExperiments:
         found = page_of(
             self._session.connection,
             _SEARCHABLE,
-            list(experiments.c),
+            _COLUMNS,
             experiments,
             in_view(experiments.c.lifecycle, view),
             search,
@@ -179,6 +184,7 @@ class SqlExperiments:
                 creation_time=row.created_ms,
                 last_update_time=row.updated_ms,
                 workspace=row.workspace,
+                artifact_bytes=row.artifact_bytes,
             )
             for row in rows
         ]

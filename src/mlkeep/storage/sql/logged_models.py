@@ -143,6 +143,7 @@ class SqlLoggedModels:
                 tags=tags[row.id],
                 params=params[row.id],
                 metrics=metrics[row.id],
+                artifact_bytes=row.artifact_bytes,
             )
             for row in rows
         ]
@@ -249,6 +250,7 @@ def _searchable(session: Session, points: sa.Subquery) -> Searchable:
             "status_message": columns.status_message,
             "creation_timestamp": columns.created_ms,
             "last_updated_timestamp": columns.updated_ms,
+            "artifact_bytes": columns.artifact_bytes,
         },
         children={
             Entity.METRIC: Children(points, "model_id", has_number),

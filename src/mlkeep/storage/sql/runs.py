@@ -224,6 +224,7 @@ def _info(row: AnyRow) -> RunInfo:
         end_time=row.end_ms,
         lifecycle_stage=LIFECYCLES[row.lifecycle],
         artifact_uri=row.artifact_uri,
+        artifact_bytes=row.artifact_bytes,
     )
 
 
@@ -242,6 +243,7 @@ def _searchable(session: Session) -> Searchable:
             "user_id": runs.c.user_id,
             "start_time": runs.c.start_ms,
             "end_time": runs.c.end_ms,
+            "artifact_bytes": runs.c.artifact_bytes,
         },
         children={
             Entity.METRIC: Children(latest_metrics, "run_id", has_key),

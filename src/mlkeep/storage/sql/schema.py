@@ -14,6 +14,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     SmallInteger,
     Table,
@@ -44,6 +45,14 @@ VALUE_PREFIX = 200
 
 ACTIVE, DELETED = 0, 1
 """Values of `lifecycle` columns."""
+
+
+def _sums_of_files() -> list[Column[int]]:
+    """Bytes and number of the files that `artifact_files` has of the row, changed together with it."""
+    return [
+        Column("artifact_bytes", BigInteger, nullable=False, server_default=text("0")),
+        Column("artifact_count", BigInteger, nullable=False, server_default=text("0")),
+    ]
 
 
 def _workspace() -> Column[str]:
@@ -94,6 +103,7 @@ runs = Table(
     Column("lifecycle", SmallInteger, nullable=False),
     Column("deleted_ms", BigInteger),
     Column("artifact_uri", Text, nullable=False),
+    *_sums_of_files(),
 )
 Index("ix_runs_newest", runs.c.experiment_id, runs.c.lifecycle, runs.c.start_ms.desc(), runs.c.run_id)
 
@@ -201,6 +211,7 @@ logged_models = Table(
     Column("lifecycle", SmallInteger, nullable=False),
     Column("created_ms", BigInteger, nullable=False),
     Column("updated_ms", BigInteger, nullable=False),
+    *_sums_of_files(),
 )
 Index(
     "ix_logged_models_newest",
@@ -224,6 +235,31 @@ def _texts_of_logged_models(name: str) -> Table:
 
 logged_model_params = _texts_of_logged_models("logged_model_params")
 logged_model_tags = _texts_of_logged_models("logged_model_tags")
+
+# The owner is a row of `runs` or of `logged_models`, which `owner_kind` tells apart (see `core.artifact_owners`), so no
+# foreign key goes with it: who removes such a row for good removes its files too.
+artifact_files = Table(
+    "artifact_files",
+    metadata,
+    Column("owner_kind", SmallInteger, primary_key=True),
+    Column("owner_id", BigInteger, primary_key=True),
+    Column("path", Text, primary_key=True),
+    Column("experiment_id", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index("ix_artifact_files_twins", artifact_files.c.experiment_id, artifact_files.c.size, artifact_files.c.sha256)
+
+# What the files of an experiment sum up to, spread over some rows so that those who write at the same time seldom meet.
+experiment_sizes = Table(
+    "experiment_sizes",
+    metadata,
+    Column("experiment_id", ForeignKey(experiments.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("slot", SmallInteger, primary_key=True),
+    Column("artifact_bytes", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
 
 registered_models = Table(
     "registered_models",
@@ -263,9 +299,15 @@ model_versions = Table(
     Column("user_id", Text, nullable=False),
     Column("created_ms", BigInteger, nullable=False),
     Column("updated_ms", BigInteger, nullable=False),
+    # Whose files it consists of, as in `artifact_files`, those at and below which path, and how many bytes they have.
+    Column("files_owner_kind", SmallInteger),
+    Column("files_owner_id", BigInteger),
+    Column("files_path", Text),
+    Column("artifact_bytes", BigInteger),
     UniqueConstraint("model_id", "version"),
 )
 Index("ix_model_versions_run_id", model_versions.c.run_id)
+Index("ix_model_versions_files", model_versions.c.files_owner_id, model_versions.c.files_owner_kind)
 
 model_version_tags = Table(
     "model_version_tags",

@@ -31,6 +31,7 @@ class Session:
         self.cursor: Any = connection.connection.cursor()
         self.new_keys: dict[str, int] = {}
         self.pending_events: list[Event] = []
+        self.pending_bytes: dict[int, int] = {}
         self._keys = keys
         self._numbering = numbering
 
@@ -40,6 +41,11 @@ class Session:
         """The first row, or None."""
         sql, order = statement.on(self.connection.dialect)
         return self.cursor.execute(sql, tuple(values[name] for name in order)).fetchone()
+
+    def change(self, statement: Prepared, values: Mapping[str, Any]) -> None:
+        """Run a statement that gives no rows."""
+        sql, order = statement.on(self.connection.dialect)
+        self.cursor.execute(sql, tuple(values[name] for name in order))
 
     def insert(self, statement: InsertRows, rows: Sequence[Mapping[str, Any]]) -> int:
         """Insert rows; how many were inserted or replaced."""
@@ -51,6 +57,10 @@ class Session:
         """Run a statement through SQLAlchemy."""
         result: sa.CursorResult[*tuple[Any, ...]] = self.connection.execute(statement)
         return result
+
+    def add_bytes(self, experiment: int, added: int) -> None:
+        """Count bytes of files to an experiment, when the transaction is about to be committed."""
+        self.pending_bytes[experiment] = self.pending_bytes.get(experiment, 0) + added
 
     # Keys.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from mlkeep.storage.sql.artifact_files import SqlArtifactFiles
 from mlkeep.storage.sql.evaluation_datasets import SqlEvaluationDatasets
 from mlkeep.storage.sql.events import SqlEvents
 from mlkeep.storage.sql.experiments import SqlExperiments
@@ -59,6 +60,10 @@ class SqlTransaction:
     @cached_property
     def versions(self) -> SqlVersions:
         return SqlVersions(self.session)
+
+    @cached_property
+    def artifact_files(self) -> SqlArtifactFiles:
+        return SqlArtifactFiles(self.session)
 
     @cached_property
     def evaluation_datasets(self) -> SqlEvaluationDatasets:

@@ -30,8 +30,10 @@ _SEARCHABLE = Searchable(
         "version_number": model_versions.c.version,
         "creation_timestamp": model_versions.c.created_ms,
         "last_updated_timestamp": model_versions.c.updated_ms,
+        "artifact_bytes": model_versions.c.artifact_bytes,
     },
     children={Entity.TAG: Children(model_version_tags, "version_id", lambda table, key: table.c.key == key)},
+    nullable=frozenset({"artifact_bytes"}),
 )
 
 
@@ -75,6 +77,10 @@ class SqlVersions:
                 user_id=new.user_id,
                 created_ms=new.now_ms,
                 updated_ms=new.now_ms,
+                files_owner_kind=None if new.files is None else new.files.owner.kind.value,
+                files_owner_id=None if new.files is None else new.files.owner.key,
+                files_path=None if new.files is None else new.files.path,
+                artifact_bytes=new.artifact_bytes,
             )
             .returning(model_versions.c.id)
         ).scalar_one()
@@ -207,6 +213,7 @@ class SqlVersions:
                 run_link=row.run_link,
                 aliases=named[row.id],
                 model_id=row.logged_model_id or None,
+                artifact_bytes=row.artifact_bytes,
             )
             for row in rows
         ]

@@ -22,6 +22,7 @@ from mlkeep.testing.conformance.client import ClientPromises
 from mlkeep.testing.conformance.evaluation_datasets import EvaluationDatasetPromises, EvaluationDatasetSearchPromises
 from mlkeep.testing.conformance.experiments import ExperimentPromises, ExperimentSearchPromises
 from mlkeep.testing.conformance.logged_models import LoggedModelPromises, LoggedModelSearchPromises
+from mlkeep.testing.conformance.manifest import ManifestPromises
 from mlkeep.testing.conformance.metrics import MetricPromises
 from mlkeep.testing.conformance.params_and_tags import BatchPromises, ParamAndTagPromises
 from mlkeep.testing.conformance.registered_models import RegisteredModelPromises, RegisteredModelSearchPromises
@@ -33,6 +34,7 @@ from mlkeep.testing.conformance.search_extensions import (
     PagePromises,
     RunFieldPromises,
 )
+from mlkeep.testing.conformance.sizes import SizePromises
 from mlkeep.testing.conformance.sources import SourcePromises
 from mlkeep.testing.conformance.store_parts import StorePartsPromises
 from mlkeep.testing.conformance.stores import StorePromises
@@ -53,6 +55,7 @@ __all__ = [
     "ExperimentSearchPromises",
     "LoggedModelPromises",
     "LoggedModelSearchPromises",
+    "ManifestPromises",
     "MetricPromises",
     "PagePromises",
     "ParamAndTagPromises",
@@ -62,6 +65,7 @@ __all__ = [
     "RunInputPromises",
     "RunPromises",
     "RunSearchPromises",
+    "SizePromises",
     "SourcePromises",
     "StorePartsPromises",
     "StorePromises",
