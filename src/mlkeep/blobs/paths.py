@@ -28,6 +28,8 @@ _DRIVE = re.compile(r"[a-zA-Z]:")
 _CLIMBS = re.compile(r"[ .]*\.[ .]*\.[ .]*")
 """`..`, and what Windows makes `..` of by dropping spaces and dots at the end of a name."""
 _FORBIDDEN = re.compile(r"[#\x00-\x1f\x7f\ud800-\udfff]")
+_FORBIDDEN_ENCODED = re.compile(r"[#\x00-\x0f]")
+"""What may not come out by decoding either. MLflow 2 names images `key%step%0%timestamp%1700…`: `%17` is part of a name."""
 _OVERLONG = re.compile(r"%c0%a[ef]|%e0%80%a[ef]", re.IGNORECASE)
 """Dots and slashes encoded in more bytes than UTF-8 allows, which careless decoders accept."""
 _MAX_DECODINGS = 10
@@ -100,7 +102,8 @@ def _refuse_unsafe(text: str, path: str) -> None:
         raise InvalidInput(f"Invalid path: {path!a}: it must not contain '..'.")
     if text.startswith(("/", "\\")) or any(_DRIVE.fullmatch(segment) for segment in segments):
         raise InvalidInput(f"Invalid path: {path!a}: it must be relative to the artifact root.")
-    if _FORBIDDEN.search(text) or _OVERLONG.search(text) or text.lower().startswith("file:"):
+    forbidden = _FORBIDDEN if text == path else _FORBIDDEN_ENCODED
+    if forbidden.search(text) or _OVERLONG.search(text) or text.lower().startswith("file:"):
         raise InvalidInput(
             f"Invalid path: {path!a}: it must be a plain relative path, without '#' and control characters."
         )
