@@ -1,5 +1,19 @@
 """Artifacts by URI."""
 
-from mlkeep.sdk.artifacts import download_artifacts, list_artifacts, load_dict, load_text
+from mlkeep.sdk.artifacts import (
+    delete_artifacts,
+    download_artifacts,
+    list_artifacts,
+    load_dict,
+    load_text,
+    verify_artifacts,
+)
 
-__all__ = ["download_artifacts", "list_artifacts", "load_dict", "load_text"]
+__all__ = [
+    "delete_artifacts",
+    "download_artifacts",
+    "list_artifacts",
+    "load_dict",
+    "load_text",
+    "verify_artifacts",
+]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -129,6 +129,7 @@ class PartUpload(msgspec.Struct, frozen=True):
     """An upload that was begun. Its parts are numbered from 1; all but the last have `part_bytes` bytes.
 
     `have` are the numbers of the parts that arrived. `digests` says that each part must come with its SHA-256.
+    `ask_again` says that the store may have the file already, and would know by its SHA-256: see `AskingParts`.
     """
 
     upload_id: str
@@ -137,6 +138,7 @@ class PartUpload(msgspec.Struct, frozen=True):
     part_bytes: int
     have: frozenset[int] = frozenset()
     digests: bool = False
+    ask_again: bool = False
 
     @property
     def count(self) -> int:
@@ -181,6 +183,17 @@ class PartUploads(Protocol):
 
     def abort(self, upload_id: str) -> None:
         """Give the upload up and free its place; no such upload is no error."""
+        ...
+
+
+@runtime_checkable
+class AskingParts(PartUploads, Protocol):
+    """Uploads in parts to a store that may have the file already."""
+
+    def begin_known(
+        self, path: str, size: int, fingerprint: str, part_bytes: int, sha256: str
+    ) -> PartUpload | StoredFile:
+        """As `begin`, for a file whose SHA-256 is known. A stored file: there it is, and nothing need be sent."""
         ...
 
 

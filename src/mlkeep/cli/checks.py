@@ -18,7 +18,7 @@ from mlkeep.core.errors import MlkeepException
 from mlkeep.core.ids import DEFAULT_EXPERIMENT_ID
 from mlkeep.core.uris import is_local, local_path
 from mlkeep.remote.transport import transport_to
-from mlkeep.sdk.artifacts import store_at
+from mlkeep.sdk.stores import store_at
 from mlkeep.sdk.client import MlkeepClient
 
 ROUND_TRIPS = 5

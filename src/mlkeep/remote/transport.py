@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 from collections.abc import Iterator, Mapping
-from typing import IO, Any
+from typing import Any, Protocol
 from urllib.parse import unquote, urlencode, urlsplit
 
 import urllib3
@@ -20,8 +20,27 @@ from mlkeep.wire import errors
 RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 """Statuses after which the same request may succeed."""
 
-PIECE = 1024 * 1024
-"""Bytes read at a time."""
+PIECE = 256 * 1024
+"""Bytes read at a time, few enough to stay in the processor's cache while they are digested and written."""
+
+_SENT_AT_ONCE = 256 * 1024
+"""Bytes for which the timeout holds when they are sent: a line may be slow, but must not stand still."""
+
+_CONNECTIONS = 32
+"""Connections to one server that are kept for the next request."""
+
+
+class Body(Protocol):
+    """What is sent as a body: read in pieces, and from the start again if it has to be sent again."""
+
+    @property
+    def size(self) -> int: ...
+
+    def read(self, size: int, /) -> bytes | memoryview: ...
+
+    def tell(self) -> int: ...
+
+    def seek(self, offset: int, /) -> int: ...
 
 
 class Transport:
@@ -36,29 +55,68 @@ class Transport:
             raise InvalidInput(f"Invalid tracking URI '{base}': it must look like http://host:5000 or https://host.")
         self.base = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
         self._own = settings.Credentials(unquote(parts.username or "") or None, unquote(parts.password or "") or None)
-        self._pool = urllib3.PoolManager(num_pools=4, maxsize=10, **_tls())
+        self._pool = urllib3.PoolManager(num_pools=4, maxsize=_CONNECTIONS, blocksize=_SENT_AT_ONCE, **_tls())
+
+    def close(self) -> None:
+        """Close the connections that wait for the next request."""
+        self._pool.clear()
 
     def send(
-        self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: bytes | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: bytes | None = None,
+        at_least_s: float = 0,
     ) -> bytes:
-        """The body of the answer to a small request.
+        """The body of the answer to a small request. `at_least_s` is how long it may well take.
 
         Raises:
             MlkeepException: what the server tells of.
             Unavailable: the server does not answer.
         """
         headers = {"Content-Type": "application/json"} if body is not None else {}
-        data: bytes = self._request(method, path, query=query, body=body, headers=headers).data
+        timeout_s = max(_timeout_s(), at_least_s)
+        data: bytes = self._request(method, path, query=query, body=body, headers=headers, timeout_s=timeout_s).data
         return data
 
-    def upload(self, path: str, file: IO[bytes], size: int, content_type: str) -> None:
-        """PUT the `size` bytes of an open file. Raises as `send`."""
-        headers = {"Content-Type": content_type, "Content-Length": str(size)}
-        self._request("PUT", path, body=file if size else b"", headers=headers)
+    def glance(self, path: str, timeout_s: float) -> bytes:
+        """The body of the answer to a GET that is tried once, for so long. Raises as `send`."""
+        data: bytes = self._request("GET", path, timeout_s=timeout_s, retries=Retry(0, redirect=3)).data
+        return data
 
-    def download(self, path: str) -> Iterator[bytes]:
-        """GET a file in pieces. Raises as `send`, before the first piece or when the transfer breaks off."""
-        return self._pieces(self._request("GET", path, stream=True), path)
+    def head(self, path: str) -> Mapping[str, str]:
+        """The headers of the answer to a HEAD. Raises as `send`, though the server cannot say more than a status."""
+        return self._request("HEAD", path).headers
+
+    def upload(
+        self,
+        method: str,
+        path: str,
+        body: Body,
+        *,
+        query: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str],
+    ) -> bytes:
+        """Send a body of any size; the body of the answer. It is sent again from its start if need be. Raises as `send`."""
+        headers = {**headers, "Content-Length": str(body.size)}
+        sent = body if body.size else b""
+        data: bytes = self._request(method, path, query=query, body=sent, headers=headers).data
+        return data
+
+    def stream(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Stream:
+        """An answer of any size. Raises as `send`."""
+        response = self._request(method, path, query=query, body=body, headers=headers, stream=True)
+        return Stream(response, f"{self.base}{path}")
 
     def _request(
         self,
@@ -69,7 +127,10 @@ class Transport:
         body: Any = None,
         headers: Mapping[str, str] | None = None,
         stream: bool = False,
+        timeout_s: float | None = None,
+        retries: Retry | None = None,
     ) -> urllib3.BaseHTTPResponse:
+        """The timeout is for each wait for bytes to come or go, not for the whole."""
         url = self.base + path + (f"?{urlencode(query, doseq=True)}" if query else "")
         try:
             response = self._pool.request(
@@ -77,30 +138,57 @@ class Transport:
                 url,
                 body=body,
                 headers={**_standing_headers(self._own), **(headers or {})},
-                timeout=Timeout(settings.number("HTTP_REQUEST_TIMEOUT", 120, most=86_400)),
-                retries=_retries(),
+                timeout=Timeout(_timeout_s() if timeout_s is None else timeout_s),
+                retries=retries or _retries(),
                 preload_content=not stream,
             )
         except HTTPError as err:
             raise self._no_answer(err) from err
-        if response.status != 200:
+        if response.status not in (200, 206) and not (stream and response.status == 416):
             told = response.read() if stream else response.data
             raise errors.from_answer(response.status, told, f"{method} {path}")
         return response
-
-    def _pieces(self, response: urllib3.BaseHTTPResponse, path: str) -> Iterator[bytes]:
-        try:
-            yield from response.stream(PIECE)
-        except HTTPError as err:
-            raise Unavailable(f"The download of '{path}' from {self.base} broke off: {_reason(err)}.") from err
-        finally:
-            response.release_conn()
 
     def _no_answer(self, err: HTTPError) -> MlkeepException:
         return Unavailable(
             f"API request to {self.base} failed with exception {_reason(err)}. Is the server running, and is the "
             "tracking URI right?"
         )
+
+
+class Stream:
+    """The answer to a request, its body still on the way.
+
+    `status` is 200, or 206 if only the part that was asked for comes, or 416 if there is no such part.
+    """
+
+    def __init__(self, response: urllib3.BaseHTTPResponse, url: str) -> None:
+        self._response = response
+        self._url = url
+        self.status = response.status
+        self.headers: Mapping[str, str] = response.headers
+
+    def close(self) -> None:
+        """Do without the body."""
+        self._response.close()
+        self._response.release_conn()
+
+    def pieces(self) -> Iterator[bytes]:
+        """The body, once. Raises Unavailable: it breaks off."""
+        complete = False
+        try:
+            yield from self._response.stream(PIECE, decode_content=False)
+            complete = True
+        except HTTPError as err:
+            raise Unavailable(f"The download of {self._url} broke off: {_reason(err)}.") from err
+        finally:
+            if not complete:  # what is left of the body would be taken for the next answer
+                self._response.close()
+            self._response.release_conn()
+
+
+def _timeout_s() -> float:
+    return settings.number("HTTP_REQUEST_TIMEOUT", 120, most=86_400)
 
 
 def _retries() -> Retry:

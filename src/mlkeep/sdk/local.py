@@ -6,7 +6,7 @@ import atexit
 import os
 from pathlib import Path
 
-from mlkeep.blobs.objects import local_artifacts
+from mlkeep.blobs.opening import open_store
 from mlkeep.sdk.config import DEFAULT_FOLDER
 from mlkeep.services.call import Settings
 from mlkeep.services.dispatch import Dispatcher
@@ -35,6 +35,6 @@ def open_local(url: str) -> Dispatcher:
         InvalidInput, NotOffered, Unavailable: the database cannot be used; the message says why.
     """
     settings = Settings(artifact_root=artifacts_beside(url), rules=rules_from(os.environ))
-    dispatcher = Dispatcher(SqlStorage(url), settings, local_artifacts)
+    dispatcher = Dispatcher(SqlStorage(url), settings, open_store)
     atexit.register(dispatcher.close)
     return dispatcher

@@ -9,9 +9,10 @@ from typing import Any
 
 from mlkeep.core.entities import ModelVersion, RegisteredModel
 from mlkeep.core.errors import AlreadyExists, NotFound, NotOffered
-from mlkeep.sdk import artifacts
 from mlkeep.sdk.active_experiment import client
+from mlkeep.sdk.places import logged_models_named
 from mlkeep.sdk.search import all_pages
+from mlkeep.sdk.stores import store_at
 
 _log = logging.getLogger("mlkeep")
 
@@ -59,11 +60,11 @@ def _source(model_uri: str) -> tuple[str, str | None, str | None]:
         return model_uri, None, None
     run_id, _, path = model_uri.removeprefix("runs:/").strip("/").partition("/")
     run = client().get_run(run_id)
-    store = artifacts.store_at(run.info.artifact_uri, client().tracking_uri)
+    store = store_at(run.info.artifact_uri, client().tracking_uri)
     if any(info.path.rpartition("/")[2] == "MLmodel" for info in store.list(path)):
         return f"{run.info.artifact_uri.rstrip('/')}/{path}".rstrip("/"), run_id, None
     steps = {made.model_id: made.step for made in run.outputs.model_outputs}
-    named = artifacts.logged_models_named(client().tracking_uri, run.info.experiment_id, run_id, path)
+    named = logged_models_named(client().tracking_uri, run.info.experiment_id, run_id, path)
     ids = [model.info.model_id for model in named]
     if not ids:
         raise NotFound(

@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from mlkeep.blobs import paths
-from mlkeep.blobs.contract import ArtifactStore
 from mlkeep.core.entities import FileInfo
 from mlkeep.core.errors import InvalidInput
 from mlkeep.sdk import artifacts
 from mlkeep.sdk.client.base import ClientBase
+from mlkeep.sdk.stores import ArtifactRoot
 from mlkeep.wire.runs import GetRun
 
 
@@ -27,11 +26,11 @@ class ArtifactClient(ClientBase):
         if not source.exists():
             raise FileNotFoundError(f"No such file or folder: '{source}'.")
         target = paths.joined(artifact_path or "", source.absolute().name)
-        upload(self._artifacts(run_id), source, target)
+        self._artifacts(run_id).upload(source, target)
 
     def log_artifacts(self, run_id: str, local_dir: str | Path, artifact_path: str | None = None) -> None:
         """Upload what is in a folder, without the folder's own name."""
-        upload(self._artifacts(run_id), Path(local_dir), artifact_path or "")
+        self._artifacts(run_id).upload(Path(local_dir), artifact_path or "")
 
     def log_text(self, run_id: str, text: str, artifact_file: str) -> None:
         """Keep a text as a UTF-8 file."""
@@ -66,22 +65,13 @@ class ArtifactClient(ClientBase):
             run_id=run_id, artifact_path=path, dst_path=dst_path, tracking_uri=self.tracking_uri
         )
 
-    def _artifacts(self, run_id: str) -> ArtifactStore:
+    def delete_artifacts(self, run_id: str, path: str | None = None) -> None:
+        """Remove a file of a run, or a folder with everything in it. Raises NotFound: there is nothing there."""
+        artifacts.delete_artifacts(run_id=run_id, artifact_path=path, tracking_uri=self.tracking_uri)
+
+    def _artifacts(self, run_id: str) -> ArtifactRoot:
         uri = self._tracking.call(GetRun(run_id=run_id)).run.info.artifact_uri
-        return artifacts.store_at(uri, self.tracking_uri)
-
-
-def upload(store: ArtifactStore, source: Path, target: str) -> None:
-    """Upload a file to the path `target`, or what is in a folder below it; several files at a time."""
-    if source.is_file():
-        store.put(target, source)
-        return
-    files = sorted(path for path in source.rglob("*") if path.is_file())
-    with ThreadPoolExecutor(artifacts.THREADS) as threads:
-        for done in [
-            threads.submit(store.put, paths.joined(target, file.relative_to(source).as_posix()), file) for file in files
-        ]:
-            done.result()
+        return ArtifactRoot(uri, self.tracking_uri)
 
 
 def _json(value: Any) -> str:

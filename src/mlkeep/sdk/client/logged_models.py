@@ -11,9 +11,8 @@ from mlkeep.core import limits
 from mlkeep.core.entities import FileInfo, LoggedModel, LoggedModelStatus
 from mlkeep.core.names import invalid
 from mlkeep.core.pages import PagedList
-from mlkeep.sdk import artifacts
-from mlkeep.sdk.client.artifacts import upload
 from mlkeep.sdk.client.base import ClientBase
+from mlkeep.sdk.stores import ArtifactRoot
 from mlkeep.wire import logged_models as wire
 from mlkeep.wire.message import Request, key_value_inputs
 
@@ -105,18 +104,18 @@ class LoggedModelClient(ClientBase):
         source = Path(local_path)
         if not source.is_file():
             raise FileNotFoundError(f"No such file: '{source}'.")
-        root = self.get_logged_model(model_id).artifact_location
-        upload(artifacts.store_at(root, self.tracking_uri), source, paths.joined(artifact_path or "", source.name))
+        self._files(model_id).upload(source, paths.joined(artifact_path or "", source.name))
 
     def log_model_artifacts(self, model_id: str, local_dir: str | Path, artifact_path: str | None = None) -> None:
         """Upload what is in a folder to the files of a logged model."""
-        root = self.get_logged_model(model_id).artifact_location
-        upload(artifacts.store_at(root, self.tracking_uri), Path(local_dir), artifact_path or "")
+        self._files(model_id).upload(Path(local_dir), artifact_path or "")
 
     def list_logged_model_artifacts(self, model_id: str, path: str | None = None) -> list[FileInfo]:
         """What is in a folder of a logged model's files."""
-        root = self.get_logged_model(model_id).artifact_location
-        return artifacts.store_at(root, self.tracking_uri).list(path or "")
+        return self._files(model_id).list(path or "")
+
+    def _files(self, model_id: str) -> ArtifactRoot:
+        return ArtifactRoot(self.get_logged_model(model_id).artifact_location, self.tracking_uri)
 
 
 def _texts(pairs: Mapping[str, Any] | None) -> dict[str, str]:

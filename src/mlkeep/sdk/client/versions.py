@@ -9,9 +9,9 @@ from typing import Any
 from mlkeep.core.entities import STAGES, ModelVersion
 from mlkeep.core.errors import AlreadyExists, InvalidInput
 from mlkeep.core.pages import PagedList
-from mlkeep.sdk.artifacts import version_named
 from mlkeep.sdk.client.models import RegisteredModelClient
 from mlkeep.sdk.model_uris import parse_model_uri
+from mlkeep.sdk.places import version_named
 from mlkeep.wire import registry as wire
 from mlkeep.wire.message import key_value_inputs
 

@@ -1,0 +1,103 @@
+"""Where artifacts lie: from URIs of runs, models and files to artifact roots and paths below them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from mlkeep.core.errors import NoSuchEndpoint, NotFound
+from mlkeep.sdk.doors import door_to
+from mlkeep.sdk.model_uris import ModelUri, parse_model_uri
+from mlkeep.wire import logged_models, registry, runs
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where something lies: an artifact root and a path below it. `note` is put beside what is downloaded.
+
+    `stands_for` is the folder among a run's artifacts that the root is shown as, "" for the root of them all.
+    """
+
+    root: str
+    path: str = ""
+    note: str = ""
+    stands_for: str = ""
+
+
+def places_of(uri: str, tracking_uri: str, registry_uri: str) -> Iterator[Place]:
+    """Where `uri` may lie, the likeliest place first. Raises NotFound: the run, model, version or alias is not there."""
+    if uri.startswith("runs:/"):
+        run_id, _, path = uri.removeprefix("runs:/").strip("/").partition("/")
+        yield from _places_in_run(run_id, path, tracking_uri)
+    elif uri.startswith("models:/"):
+        yield _place_of_model(uri, tracking_uri, registry_uri)
+    else:
+        yield Place(uri)
+
+
+def _places_in_run(run_id: str, path: str, tracking_uri: str) -> Iterator[Place]:
+    door = door_to(tracking_uri)
+    info = door.call(runs.GetRun(run_id=run_id)).run.info
+    yield Place(info.artifact_uri, path)
+    name, _, rest = path.partition("/")
+    if name and (model := find_logged_model(tracking_uri, info.experiment_id, run_id, name)) is not None:
+        yield Place(model.info.artifact_uri, rest, stands_for=name)
+
+
+def find_logged_model(tracking_uri: str, experiment_id: str, run_id: str, name: str) -> Any | None:
+    """The newest logged model of a run with this name, as the wire tells of it."""
+    return next(logged_models_named(tracking_uri, experiment_id, run_id, name), None)
+
+
+def logged_models_named(tracking_uri: str, experiment_id: str, run_id: str, name: str) -> Iterator[Any]:
+    """The logged models of a run with this name, newest first, as the wire tells of them.
+
+    None on a server that knows no logged models.
+    """
+    if any(character in name for character in "/:.%\"'`"):
+        return
+    token = ""
+    while True:
+        request = logged_models.SearchLoggedModels(
+            experiment_ids=[experiment_id], filter=f"name = '{name}'", page_token=token
+        )
+        try:
+            page = door_to(tracking_uri).call(request)
+        except NoSuchEndpoint:  # MLflow before 3.0
+            return
+        yield from (model for model in page.models if model.info.source_run_id == run_id)
+        if not (token := page.next_page_token):
+            return
+
+
+def _place_of_model(uri: str, tracking_uri: str, registry_uri: str) -> Place:
+    parsed = parse_model_uri(uri)
+    if parsed.model_id is not None:
+        answer = door_to(tracking_uri).call(logged_models.GetLoggedModel(model_id=parsed.model_id))
+        return Place(answer.model.info.artifact_uri, note=_note(None, None))
+    version = version_named(parsed, registry_uri)
+    place = door_to(registry_uri).call(registry.GetDownloadUri(name=parsed.name, version=version))
+    return Place(place.artifact_uri, note=_note(parsed.name, version))
+
+
+def version_named(uri: ModelUri, registry_uri: str) -> str:
+    """The version a model URI means now. Raises NotFound, InvalidInput."""
+    door = door_to(registry_uri)
+    if uri.version is not None:
+        return uri.version
+    if uri.alias is not None:
+        version: str = door.call(registry.GetVersionByAlias(name=uri.name, alias=uri.alias)).model_version.version
+        return version
+    stages = [] if uri.stage is None else [uri.stage]
+    found = door.call(registry.GetLatestVersions(name=uri.name, stages=stages)).model_versions
+    if not found:
+        wanted = "any version" if uri.stage is None else f"a version in stage '{uri.stage}'"
+        raise NotFound(f"The registered model '{uri.name}' does not have {wanted}.")
+    return str(max(int(version.version) for version in found))
+
+
+def _note(name: str | None, version: str | None) -> str:
+    """MLflow's `registered_model_meta`: which version this is a download of. JSON texts are YAML."""
+    return f"model_name: {json.dumps(name)}\nmodel_version: {json.dumps(version)}\n"
