@@ -50,10 +50,12 @@ if TYPE_CHECKING:
         initialize_logged_model,
         last_active_run,
         last_logged_model,
+        load_table,
         log_artifact,
         log_artifacts,
         log_dict,
         log_figure,
+        log_image,
         log_input,
         log_inputs,
         log_metric,
@@ -62,6 +64,8 @@ if TYPE_CHECKING:
         log_outputs,
         log_param,
         log_params,
+        log_stream,
+        log_table,
         log_text,
         register_model,
         restore_experiment,
@@ -81,14 +85,16 @@ if TYPE_CHECKING:
         set_tags,
         start_run,
     )
+    from mlkeep.sdk.images import Image
 
 _FLUENT = (
     "ActiveModel ActiveRun RunOperations active_run clear_active_model create_experiment create_external_model "
     "delete_experiment delete_experiment_tag delete_logged_model_tag delete_run delete_tag end_run "
     "finalize_logged_model flush_artifact_async_logging flush_async_logging get_active_model_id get_artifact_uri "
     "get_experiment get_experiment_by_name get_logged_model get_parent_run get_run initialize_logged_model "
-    "last_active_run last_logged_model log_artifact log_artifacts log_dict log_figure log_input log_inputs "
-    "log_metric log_metrics log_model_params log_outputs log_param log_params log_text register_model "
+    "last_active_run last_logged_model load_table log_artifact log_artifacts log_dict log_figure log_image log_input "
+    "log_inputs log_metric log_metrics log_model_params log_outputs log_param log_params log_stream log_table log_text "
+    "register_model "
     "restore_experiment restore_run search_experiments search_logged_models search_model_versions "
     "search_registered_models search_runs set_active_model set_experiment set_experiment_tag set_experiment_tags "
     "set_logged_model_tags set_model_version_tag set_tag set_tags start_run"
@@ -98,6 +104,7 @@ _CONFIG = "get_registry_uri get_tracking_uri is_tracking_uri_set set_registry_ur
 _HOMES: dict[str, tuple[str, str]] = {
     **{name: ("mlkeep.sdk.fluent", name) for name in _FLUENT.split()},
     **{name: ("mlkeep.sdk.config", name) for name in _CONFIG.split()},
+    "Image": ("mlkeep.sdk.images", "Image"),
     "MlkeepClient": ("mlkeep.sdk.client", "MlkeepClient"),
     "MlflowClient": ("mlkeep.sdk.client", "MlkeepClient"),
     "MlkeepException": ("mlkeep.core.errors", "MlkeepException"),
@@ -112,6 +119,7 @@ _SUBMODULES = frozenset(
 __all__ = [
     "ActiveModel",
     "ActiveRun",
+    "Image",
     "MlflowClient",
     "MlflowException",
     "MlkeepClient",
@@ -149,10 +157,12 @@ __all__ = [
     "is_tracking_uri_set",
     "last_active_run",
     "last_logged_model",
+    "load_table",
     "log_artifact",
     "log_artifacts",
     "log_dict",
     "log_figure",
+    "log_image",
     "log_input",
     "log_inputs",
     "log_metric",
@@ -161,6 +171,8 @@ __all__ = [
     "log_outputs",
     "log_param",
     "log_params",
+    "log_stream",
+    "log_table",
     "log_text",
     "models",
     "pyfunc",

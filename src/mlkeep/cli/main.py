@@ -17,6 +17,11 @@ _COMMANDS = {
     "demo": ("mlkeep.cli.demo", "demo", "Track, register, serve and predict, on this machine."),
     "experiments": ("mlkeep.cli.experiments", "experiments", "Make, list, rename, delete and restore experiments."),
     "runs": ("mlkeep.cli.runs", "runs", "Make, list, describe, delete and restore runs."),
+    "artifacts": (
+        "mlkeep.cli.artifacts",
+        "artifacts",
+        "List, download, log, verify and delete files of runs and models.",
+    ),
     "models": ("mlkeep.cli.models", "models", "Serve models and predict with them."),
     "db": ("mlkeep.cli.db", "db", "Upgrade and check the schema of a database."),
     "doctor": ("mlkeep.cli.doctor", "doctor", "Check versions, the tracking store and the artifact store."),

@@ -16,6 +16,7 @@ from mlkeep.sdk.active_experiment import chosen_experiment_id, client, current_e
 from mlkeep.sdk.client.runs import PARENT_TAG
 from mlkeep.sdk.context import context_tags
 from mlkeep.sdk.threads import get_active_model_id, own
+from mlkeep.sdk.uploading import uploads
 
 __all__ = [
     "NOTE_TAG",
@@ -162,6 +163,8 @@ def _parent(asked: str | None) -> str | None:
 def end_run(status: str = "FINISHED") -> None:
     """End the innermost active run of this thread with `status`; nothing if there is none.
 
+    Waits for the images that are being uploaded.
+
     Raises:
         Exception: there is no such status.
     """
@@ -176,11 +179,13 @@ def end_run(status: str = "FINISHED") -> None:
     os.environ.pop("MLFLOW_RUN_ID", None)
     own.last_run_id = run.info.run_id
     _open_runs.pop(run.info.run_id, None)
+    uploads.flush()
     client().set_terminated(run.info.run_id, status)
 
 
 def _end_open_runs() -> None:
     """A program that ends without ending its runs has finished them."""
+    uploads.flush()
     for run_id in reversed(list(_open_runs)):
         try:
             client().set_terminated(run_id)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -14,7 +12,7 @@ import msgspec
 from mlkeep.blobs import paths
 from mlkeep.blobs.downloads import Wanted
 from mlkeep.core.entities import FileInfo
-from mlkeep.core.errors import InvalidInput, MlkeepException, NotFound
+from mlkeep.core.errors import InvalidInput, NotFound
 from mlkeep.core.manifest import StoredFile
 from mlkeep.core.uris import is_local, local_path
 from mlkeep.sdk import config, globs, scratch
@@ -226,17 +224,3 @@ def _asked_uri(artifact_uri: str | None, run_id: str | None, artifact_path: str 
     if artifact_path:
         raise InvalidInput("artifact_path goes with run_id; put it into artifact_uri instead.")
     return artifact_uri
-
-
-def load_text(artifact_uri: str) -> str:
-    """The text of an artifact, UTF-8."""
-    return Path(download_artifacts(artifact_uri)).read_text(encoding="utf-8")
-
-
-def load_dict(artifact_uri: str) -> dict[str, Any]:
-    """The JSON object in an artifact. Raises MlkeepException (BAD_REQUEST): it is none."""
-    try:
-        value: dict[str, Any] = json.loads(load_text(artifact_uri))
-    except ValueError as err:
-        raise MlkeepException(f"The artifact '{artifact_uri}' is not JSON: {err}.", error_code="BAD_REQUEST") from err
-    return value

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlkeep.core.clock import now_ms
 from mlkeep.core.entities import Dataset, DatasetInput, Experiment, Metric, Param, Run, RunTag, ViewType
@@ -41,6 +41,15 @@ from mlkeep.sdk.registering import (
 )
 from mlkeep.sdk.search import all_pages, search_runs
 from mlkeep.sdk.threads import get_active_model_id
+from mlkeep.sdk.uploading import uploads
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import PIL.Image
+    from numpy.typing import NDArray
+
+    from mlkeep.sdk.client.content import BinaryStream
+    from mlkeep.sdk.images import Image
 
 __all__ = [
     "ActiveModel",
@@ -71,10 +80,12 @@ __all__ = [
     "initialize_logged_model",
     "last_active_run",
     "last_logged_model",
+    "load_table",
     "log_artifact",
     "log_artifacts",
     "log_dict",
     "log_figure",
+    "log_image",
     "log_input",
     "log_inputs",
     "log_metric",
@@ -83,6 +94,8 @@ __all__ = [
     "log_outputs",
     "log_param",
     "log_params",
+    "log_stream",
+    "log_table",
     "log_text",
     "register_model",
     "restore_experiment",
@@ -211,7 +224,8 @@ def flush_async_logging() -> None:
 
 
 def flush_artifact_async_logging() -> None:
-    """Wait for artifacts being uploaded. They are there when the call that logs them returns: nothing is waited for."""
+    """Wait for the images that are being uploaded. What goes wrong with them is in the log "mlkeep"."""
+    uploads.flush()
 
 
 def delete_tag(key: str) -> None:
@@ -247,10 +261,45 @@ def log_figure(figure: Any, artifact_file: str, *, save_kwargs: Mapping[str, Any
     client().log_figure(_run_id(), figure, artifact_file, save_kwargs=save_kwargs)
 
 
+def log_stream(stream: BinaryStream, artifact_file: str, run_id: str | None = None) -> None:
+    """Keep what can still be read from a stream of bytes as an artifact."""
+    client().log_stream(_run_id(run_id), stream, artifact_file)
+
+
+def log_image(
+    image: NDArray[Any] | PIL.Image.Image | Image,
+    artifact_file: str | None = None,
+    key: str | None = None,
+    step: int | None = None,
+    timestamp: int | None = None,
+    synchronous: bool | None = False,
+) -> None:
+    """Keep an image as a file, or as one of a series (`key`): those are uploaded in the background.
+
+    A run's images are there when it has ended, or after `flush_artifact_async_logging`. See `MlkeepClient.log_image`.
+    """
+    client().log_image(_run_id(), image, artifact_file, key, step, timestamp, synchronous)
+
+
+def log_table(data: Mapping[str, Any] | pd.DataFrame, artifact_file: str, run_id: str | None = None) -> None:
+    """Add rows to a table, a `.json` or `.parquet` file, made if there is none. See `MlkeepClient.log_table`."""
+    client().log_table(_run_id(run_id), data, artifact_file)
+
+
+def load_table(
+    artifact_file: str, run_ids: Sequence[str] | None = None, extra_columns: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """The rows of all tables of this name in the active experiment. See `MlkeepClient.load_table`."""
+    return client().load_table(current_experiment_id(), artifact_file, run_ids, extra_columns)
+
+
 def get_artifact_uri(artifact_path: str | None = None) -> str:
-    """Where the artifacts of the active run go."""
-    root = active_or_started_run().info.artifact_uri
-    return f"{root.rstrip('/')}/{artifact_path}" if artifact_path else root
+    """Where the artifacts of the active run go, or a path among them."""
+    uri = active_or_started_run().info.artifact_uri
+    if not artifact_path:
+        return uri
+    root, mark, query = uri.partition("?")
+    return f"{root.rstrip('/')}/{artifact_path.lstrip('/')}{mark}{query}"
 
 
 # Runs and experiments

@@ -12,8 +12,9 @@ from mlkeep.services.rules import Rules
 
 
 def below(root: str, *parts: str) -> str:
-    """The place `parts` below `root`, which may end with a slash or not."""
-    return "/".join((root.rstrip("/"), *parts))
+    """The place `parts` below `root`, which may end with a slash or not; the query of a URI stays at its end."""
+    place, mark, query = root.partition("?") if has_scheme(root) else (root, "", "")
+    return "/".join((place.rstrip("/"), *parts)) + mark + query
 
 
 def checked_location(location: str, rules: Rules) -> str:

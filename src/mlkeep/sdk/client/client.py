@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from mlkeep.sdk.client.artifacts import ArtifactClient
+from mlkeep.sdk.client.content import ContentClient
 from mlkeep.sdk.client.experiments import ExperimentClient
 from mlkeep.sdk.client.logged_models import LoggedModelClient
-from mlkeep.sdk.client.runs import RunClient
 from mlkeep.sdk.client.versions import VersionClient
 
 
-class MlkeepClient(ExperimentClient, RunClient, ArtifactClient, LoggedModelClient, VersionClient):
+class MlkeepClient(ExperimentClient, ContentClient, LoggedModelClient, VersionClient):
     """Every operation on experiments, runs, artifacts and models, as in MLflow's `MlflowClient`.
 
     Without arguments it follows `mlkeep.set_tracking_uri` and `mlkeep.set_registry_uri`. Making one contacts nothing.
