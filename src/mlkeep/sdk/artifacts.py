@@ -35,7 +35,7 @@ def download_artifacts(
     """The local path of a file or folder, downloaded if it is not local already.
 
     Name it by `artifact_uri` (a path, or a URI such as `runs:/`, `models:/`, `mlflow-artifacts:/`, `s3://`) or by `run_id`
-    and `artifact_path`. With `dst_path` it is put into that folder; without, into one that goes when the program ends,
+    and `artifact_path`. With `dst_path` it is put into that folder, under its own name unless it is all of a run or model; without, into one that goes when the program ends,
     and its files may be read-only.
 
     The path may be a pattern, such as `checkpoints/*.pt` or `**/metrics.json`, unless there is something of that very
@@ -171,10 +171,12 @@ def _sought(place: Place, tracking_uri: str) -> _Found:
         name = paths.checked_file(unquote(urlsplit(place.root).path).rpartition("/")[2] or "index.html")
         return _Found(root, [Wanted("", name, root.size("") or 0)], {}, name)
     above, name = _divided(place.root)
+    # All of a run or model lies in the target itself, a folder by its own URI in one of its name, as MLflow has it.
+    folder = name if place.is_uri else place.stands_for
     try:
         expected = root.recorded()
-        files = [Wanted(one.path, paths.joined(name, one.name), one.size) for one in root.wanted("", expected)]
-        return _Found(root, files, expected, name)
+        files = [Wanted(one.path, paths.joined(folder, one.name), one.size) for one in root.wanted("", expected)]
+        return _Found(root, files, expected, folder)
     except NotFound:
         if not name:
             raise

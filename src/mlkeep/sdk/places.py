@@ -18,12 +18,14 @@ class Place(msgspec.Struct, frozen=True):
     """Where something lies: an artifact root and a path below it. `note` is put beside what is downloaded.
 
     `stands_for` is the folder among a run's artifacts that the root is shown as, "" for the root of them all.
+    `is_uri` says that the root is what the user named, not the place of a run or model that was named.
     """
 
     root: str
     path: str = ""
     note: str = ""
     stands_for: str = ""
+    is_uri: bool = False
 
 
 def places_of(uri: str, tracking_uri: str, registry_uri: str) -> Iterator[Place]:
@@ -34,7 +36,7 @@ def places_of(uri: str, tracking_uri: str, registry_uri: str) -> Iterator[Place]
     elif uri.startswith("models:/"):
         yield _place_of_model(uri, tracking_uri, registry_uri)
     else:
-        yield Place(uri)
+        yield Place(uri, is_uri=True)
 
 
 def _places_in_run(run_id: str, path: str, tracking_uri: str) -> Iterator[Place]:

@@ -44,4 +44,3 @@ class ArtifactClient(ClientBase):
     def _artifacts(self, run_id: str) -> ArtifactRoot:
         uri = self._tracking.call(GetRun(run_id=run_id)).run.info.artifact_uri
         return ArtifactRoot(uri, self.tracking_uri)
-
