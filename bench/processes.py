@@ -118,11 +118,15 @@ class MlkeepServer(ServerProcess):
     def __init__(
         self, folder: Path, *options: str, backend: str | None = None, env: Mapping[str, str] | None = None
     ) -> None:
-        """Start it, with `env` on top of the environment, and wait until it listens. Raises AssertionError: it does not."""
+        """Start it, with `env` on top of the environment, and wait until it listens. Raises AssertionError: it does not.
+
+        With a `backend` of "" it is told of no database.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.database = folder / "mlkeep.db"
-        command = [*mlkeep_server(backend or f"sqlite:///{self.database}"), "--port", "0", *options]
+        command = mlkeep_server(f"sqlite:///{self.database}" if backend is None else backend)
+        command += ["--port", "0", *options]
         log = folder / f"server.{len(list(folder.glob('server.*.log')))}.log"
         super().__init__(command, log, env={**environment(), **(env or {})}, cwd=folder)
         try:
@@ -161,8 +165,9 @@ class MlflowServer(ServerProcess):
 
 
 def mlkeep_server(backend: str) -> list[str]:
-    """The command that serves a database with this interpreter's mlkeep."""
-    return [sys.executable, "-m", "mlkeep.cli.main", "server", "--backend-store-uri", backend]
+    """The command that serves a database with this interpreter's mlkeep; "" is none that is named."""
+    command = [sys.executable, "-m", "mlkeep.cli.main", "server"]
+    return [*command, "--backend-store-uri", backend] if backend else command
 
 
 def environment() -> dict[str, str]:

@@ -7,50 +7,22 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]  # no stubs in the development environment
 import pytest
 
 from bench.processes import MlkeepServer
+from tests.e2e.artifact_server import PROXY, Client, files_below
 
-PROXY = "/api/2.0/mlflow-artifacts/artifacts"
 MIB = 1024 * 1024
-
-UNSAFE = [
-    "/../secret.txt",
-    "/1/../../secret.txt",
-    "/./../secret.txt",
-    "/%2e%2e/secret.txt",
-    "/%2E%2E%2Fsecret.txt",
-    "/%252e%252e/secret.txt",
-    "/%25252e%25252e%25252fsecret.txt",
-    "/..%2fsecret.txt",
-    "/..%5csecret.txt",
-    "/1/..%2f..%2fsecret.txt",
-    "/%2Fetc/passwd",
-    "/%252Fetc/passwd",
-    "//etc/passwd",
-    "/C:/secret.txt",
-    "/file:///etc/passwd",
-    "/a%23b",
-    "/%00",
-]
 
 
 def ask(server: MlkeepServer, method: str, path: str, body: bytes | Iterator[bytes] | None = None) -> tuple[int, bytes]:
-    """Status and body of one answer. The path goes out as it is; a body that is an iterator goes out in chunks."""
-    connection = server.connect()
-    connection.request(method, path, body, encode_chunked=isinstance(body, Iterator))
-    answer = connection.getresponse()
-    try:
-        return answer.status, answer.read()
-    finally:
-        connection.close()
-
-
-def files_below(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """Status and body of one answer, on a connection of its own."""
+    client = Client(server)
+    answer = client.ask(method, path, body)
+    client.close()
+    return answer.status, answer.body
 
 
 def test_a_file_goes_up_in_chunks_comes_down_is_listed_and_deleted(server: MlkeepServer) -> None:
@@ -77,29 +49,6 @@ def test_a_file_goes_up_in_chunks_comes_down_is_listed_and_deleted(server: Mlkee
     )
 
 
-def test_no_path_leads_out_of_the_artifacts(server: MlkeepServer) -> None:
-    secret = server.folder / "secret.txt"
-    secret.write_text("outside")
-    ask(server, "PUT", f"{PROXY}/1/a.txt", b"inside")
-    before = {path: path.read_bytes() for path in (secret, Path("/etc/passwd"))}
-
-    answers = {
-        (method, path): ask(server, method, PROXY + path, b"overwritten" if method == "PUT" else None)
-        for path in UNSAFE
-        for method in ("GET", "PUT", "DELETE")
-    }
-    answers |= {("list", path): ask(server, "GET", f"{PROXY}?path={path[1:]}") for path in UNSAFE if path[1] != "a"}
-
-    assert {key: status for key, (status, _) in answers.items() if status not in {400, 404}} == {}
-    assert {json.loads(body)["error_code"] for _, body in answers.values()} <= {
-        "INVALID_PARAMETER_VALUE",
-        "RESOURCE_DOES_NOT_EXIST",
-        "ENDPOINT_NOT_FOUND",
-    }
-    assert {path: path.read_bytes() for path in before} == before
-    assert files_below(server.folder / "artifacts") == {"1/a.txt": b"inside"}
-
-
 @pytest.mark.parametrize("sent", [1, 30 * MIB])
 @pytest.mark.parametrize("framing", ["Content-Length: 50000000", "Transfer-Encoding: chunked"])
 def test_an_upload_that_breaks_off_leaves_nothing_and_what_was_there_stays(
@@ -116,7 +65,7 @@ def test_an_upload_that_breaks_off_leaves_nothing_and_what_was_there_stays(
     server.until(lambda: '"request_id":"broken"' in server.output)
     line = next(line for line in server.output.splitlines() if '"request_id":"broken"' in line)
 
-    assert json.loads(line)["status"] == 0  # nobody was there to be answered
+    assert json.loads(line)["status"] in {0, 499}  # nobody was there to be answered
     assert files_below(server.folder / "artifacts") == {"1/a.bin": b"before"}
     assert ask(server, "GET", f"{PROXY}/1/a.bin") == (200, b"before")
 

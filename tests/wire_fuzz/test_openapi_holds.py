@@ -51,10 +51,13 @@ KNOWN: dict[str, list[Any]] = {
     "order_by": [[], *(order_by for _, order_by, _ in SORTED)],
     "fields": [["metrics.loss", "info"], ["params", "tags.team"]],
     "max_results": [1, 100],
-    "path": [f"{Server.experiment_id}/{Server.run_id}/artifacts/notes/a.txt", "1"],
+    "path": [f"{Server.experiment_id}/{Server.run_id}/artifacts/notes/a.txt", "1", "notes/a.txt"],
     "uri": [f"mlflow-artifacts:/{Server.experiment_id}/{Server.run_id}/artifacts"],
     "sha256": ["0" * 64],
     "paths": [["notes/a.txt"], [""]],
+    "artifact_file_path": ["notes/a.txt"],
+    "size": [10],
+    "part_bytes": [1_048_576],
     "artifact_location": ["s3://bucket/folder"],
     "source": ["s3://bucket/model"],
     "model_json": ['{"artifact_path": "m", "flavors": {}, "utc_time_created": "", "run_id": ""}'],
@@ -63,6 +66,18 @@ KNOWN: dict[str, list[Any]] = {
 }
 """Values that lead somewhere, by the name of the field: made-up ones are refused before much has happened."""
 
+
+IN_CONVERSATION = (
+    "/mpu/",
+    "/artifacts/uploads/{upload_id}/",
+    "/artifacts/bundle/read",
+    "/get-artifact",
+    "/artifacts/presigned-",
+)
+"""What is in the paths that only an earlier answer, or another store, makes answer with 200; `tests/e2e` has these."""
+
+NOT_TRIED = "^/ajax-api/|/mlflow-artifacts/presigned/|/artifacts/bundle$"
+"""The same again; what only a store that signs answers with anything but 501; what takes more than JSON and bytes."""
 
 _JSON_TYPES = {str: "string", int: "integer", list: "array"}
 
@@ -92,7 +107,7 @@ def operations(*, known: bool) -> list[Operation]:
     sharp["components"]["schemas"] = {
         name: sharpened(schema, known=known and name in REQUESTS) for name, schema in schemas.items()
     }
-    tried = schemathesis.openapi.from_dict(sharp).exclude(path_regex="^/ajax-api/")
+    tried = schemathesis.openapi.from_dict(sharp).exclude(path_regex=NOT_TRIED)
     return [valid(found) for found in tried.get_all_operations()]
 
 
@@ -154,7 +169,7 @@ def test_requests_that_make_sense_are_answered_as_documented(whole: Server, oper
         statuses.add(case.call_and_validate(base_url=whole.process.url, checks=CHECKS).status_code)
 
     answered()
-    assert 200 in statuses
+    assert 200 in statuses or any(part in operation.path for part in IN_CONVERSATION)
 
 
 @pytest.mark.parametrize("operation", operations(known=False), ids=lambda operation: operation.label)

@@ -14,6 +14,20 @@ from mlkeep.server.options import MAX_BODY_BYTES
 DRAIN_S = 30
 """Seconds that requests get to finish when the server is stopped."""
 
+_DEFAULT_BACKEND = f"sqlite:///{DEFAULT_FOLDER}/mlkeep.db"
+
+
+def _check_is_alone(backend_store_uri: str, serve_artifacts: bool) -> None:
+    """Raises UsageError: a server of artifacts only is told of a database, or not to serve artifacts."""
+    if not serve_artifacts:
+        raise click.UsageError(
+            "--artifacts-only and --no-serve-artifacts together leave nothing to serve: drop one of them."
+        )
+    if backend_store_uri != _DEFAULT_BACKEND:
+        raise click.UsageError(
+            "--artifacts-only serves no runs or models, so it does not go with --backend-store-uri: drop one of them."
+        )
+
 
 def _checked_prefix(_context: click.Context, _param: click.Parameter, value: str) -> str:
     """An option's value as a prefix of paths, or the empty one."""
@@ -29,7 +43,7 @@ def _checked_prefix(_context: click.Context, _param: click.Parameter, value: str
 @click.option(
     "--backend-store-uri",
     envvar=env("BACKEND_STORE_URI"),
-    default=f"sqlite:///{DEFAULT_FOLDER}/mlkeep.db",
+    default=_DEFAULT_BACKEND,
     show_default=True,
     metavar="URI",
     help="Database for experiments, runs and models, such as sqlite:///mlkeep.db, which is made if it is not there, or "
@@ -54,6 +68,37 @@ def _checked_prefix(_context: click.Context, _param: click.Parameter, value: str
     default=True,
     show_default=True,
     help="Whether clients send and fetch artifacts through the server.",
+)
+@click.option(
+    "--artifacts-only",
+    envvar=env("ARTIFACTS_ONLY"),
+    is_flag=True,
+    help="Serve artifacts and nothing else, without a database: runs and models are tracked by another server.",
+)
+@click.option(
+    "--artifact-folder",
+    "artifact_folders",
+    envvar="MLKEEP_ARTIFACT_FOLDERS",
+    type=click.Path(file_okay=False),
+    multiple=True,
+    metavar="PATH",
+    help="A folder of this machine, besides those of --artifacts-destination and --default-artifact-root, that runs may "
+    "keep artifacts in and the server may read and write for them. May be given several times.",
+)
+@click.option(
+    "--multipart-uploads/--no-multipart-uploads",
+    envvar=env("ENABLE_PROXY_MULTIPART_UPLOAD"),
+    default=False,
+    show_default=True,
+    help="Whether MLflow's clients are told to upload large files in parts: to the object store, or to URLs of this "
+    "server, which they then must be able to reach by the name they use for it.",
+)
+@click.option(
+    "--multipart-downloads/--no-multipart-downloads",
+    envvar=env("ENABLE_PROXY_MULTIPART_DOWNLOAD"),
+    default=False,
+    show_default=True,
+    help="Whether MLflow's clients are told to fetch large files directly from the object store.",
 )
 @click.option("-h", "--host", envvar=env("HOST"), default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
@@ -109,6 +154,10 @@ def server(
     default_artifact_root: str | None,
     artifacts_destination: str | None,
     serve_artifacts: bool,
+    artifacts_only: bool,
+    artifact_folders: tuple[str, ...],
+    multipart_uploads: bool,
+    multipart_downloads: bool,
     host: str,
     port: int,
     workers: int,
@@ -136,6 +185,8 @@ def server(
     from mlkeep.web.process import run
     from mlkeep.web.workers import run_workers
 
+    if artifacts_only:
+        _check_is_alone(backend_store_uri, serve_artifacts)
     if serve_artifacts:
         destination = artifacts_destination or artifacts_beside(backend_store_uri)
         root = default_artifact_root or "mlflow-artifacts:/"
@@ -143,9 +194,12 @@ def server(
         destination = None
         root = default_artifact_root or artifacts_beside(backend_store_uri)
     options = ServerOptions(
-        backend_store_uri=backend_store_uri,
+        backend_store_uri=None if artifacts_only else backend_store_uri,
         artifact_root=root,
         artifacts_destination=destination,
+        artifact_folders=artifact_folders,
+        multipart_uploads=multipart_uploads,
+        multipart_downloads=multipart_downloads,
         static_prefix=static_prefix,
         durability=durability,
         read_connections=read_connections,
@@ -161,5 +215,6 @@ def server(
             run(prepare(), listening, drain_s=DRAIN_S, access_log=access_log, on_ready=announce)
         else:
             # One process brings the database up to date, and says what is wrong with it, before several open it.
-            SqlStorage(options.backend_store_uri, durability=options.durability).close()
+            if options.backend_store_uri is not None:
+                SqlStorage(options.backend_store_uri, durability=options.durability).close()
             run_workers(prepare, listening, workers, drain_s=DRAIN_S, access_log=access_log, on_ready=announce)

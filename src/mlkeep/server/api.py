@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -17,6 +18,7 @@ from litestar.status_codes import (
     HTTP_405_METHOD_NOT_ALLOWED,
     HTTP_413_REQUEST_ENTITY_TOO_LARGE,
     HTTP_415_UNSUPPORTED_MEDIA_TYPE,
+    HTTP_503_SERVICE_UNAVAILABLE,
 )
 
 from mlkeep.core.errors import BadRequest, InternalError, InvalidInput, MlkeepException, NoSuchEndpoint, NotOffered
@@ -24,6 +26,7 @@ from mlkeep.core.ids import DEFAULT_WORKSPACE
 from mlkeep.services.call import Caller
 from mlkeep.services.dispatch import Dispatcher
 from mlkeep.web.access import request_id_of
+from mlkeep.web.bodies import ClientGone
 from mlkeep.wire.decode import from_body, from_query
 from mlkeep.wire.endpoint import Endpoint
 from mlkeep.wire.errors import body_of, status_of
@@ -31,6 +34,11 @@ from mlkeep.wire.message import Request as WireRequest
 from mlkeep.wire.table import ENDPOINTS, not_offered
 
 AnyRequest = Request[Any, Any, Any]
+
+_TRACKING = re.compile(
+    r"/(?!(?:ajax-)?api/2\.0/mlflow-artifacts/)(?:api|ajax-api|get-artifact|model-versions|graphql)(?:/|$)"
+)
+"""Paths of what tracks runs and models, rather than of what keeps files."""
 
 _log = logging.getLogger("mlkeep.server")
 _encode = msgspec.json.Encoder().encode
@@ -117,6 +125,8 @@ def no_route(request: AnyRequest, error: HTTPException) -> Response[bytes]:
                 request, NotOffered(f"mlkeep does not offer MLflow's '{known}' (asked for {method} {path}).")
             )
         return refused(request, _nothing_at(request))
+    if error.status_code == HTTP_405_METHOD_NOT_ALLOWED and path.endswith("/"):
+        return refused(request, _nothing_at(request))
     if error.status_code == HTTP_405_METHOD_NOT_ALLOWED:
         told = NoSuchEndpoint(f"The path {path} does not take {method} requests.")
         return json_response(body_of(told), error.status_code, dict(error.headers or {}))
@@ -127,6 +137,29 @@ def no_route(request: AnyRequest, error: HTTPException) -> Response[bytes]:
         )
         return json_response(body_of(large), error.status_code)
     return json_response(body_of(MlkeepException(error.detail, error_code="BAD_REQUEST")), error.status_code)
+
+
+def only_artifacts(prefix: str) -> Callable[[AnyRequest, HTTPException], Response[bytes]]:
+    """`no_route` for a server that has nothing but the artifact proxy, all paths of which begin with `prefix`."""
+
+    def answer(request: AnyRequest, error: HTTPException) -> Response[bytes]:
+        path = request.scope["path"]
+        below = f"/{path.removeprefix(prefix).lstrip('/')}"
+        if error.status_code != HTTP_404_NOT_FOUND or not _TRACKING.match(below):
+            return no_route(request, error)
+        text = (
+            f"Endpoint: {path} is disabled: the server runs with --artifacts-only. Start it without that option to have it "
+            "track runs and models as well.\n"
+        )
+        return Response(text.encode(), status_code=HTTP_503_SERVICE_UNAVAILABLE, media_type=MediaType.TEXT)
+
+    return answer
+
+
+def gone(_: AnyRequest, __: ClientGone) -> Response[bytes]:
+    """The answer that nobody reads any more."""
+    told = MlkeepException("The request broke off before all of it had arrived.", error_code="CANCELLED")
+    return json_response(body_of(told), status_of(told))
 
 
 def _nothing_at(request: AnyRequest) -> NoSuchEndpoint:

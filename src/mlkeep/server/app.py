@@ -8,54 +8,85 @@ from contextlib import asynccontextmanager
 
 from litestar import Litestar
 from litestar.exceptions import HTTPException
+from litestar.types import ExceptionHandlersMap
 
-from mlkeep.blobs.objects import ObjectArtifacts, local_artifacts
-from mlkeep.core.errors import MlkeepException, NotOffered
-from mlkeep.server.api import api_routes, failed, no_route, refused
-from mlkeep.server.artifacts import artifact_routes
+from mlkeep.blobs.contract import ArtifactStore
+from mlkeep.blobs.files import FolderStore
+from mlkeep.blobs.objects import ObjectStore
+from mlkeep.core.errors import MlkeepException
+from mlkeep.core.uris import is_local
+from mlkeep.server.api import api_routes, failed, gone, no_route, only_artifacts, refused
+from mlkeep.server.artifacts.loose_parts import LooseParts
+from mlkeep.server.artifacts.multipart import SignedParts
+from mlkeep.server.artifacts.routes import Served, artifact_routes
 from mlkeep.server.home import home_routes
 from mlkeep.server.options import MAX_BODY_BYTES, ServerOptions
+from mlkeep.server.places import absolute, destination_at, opener
 from mlkeep.services.artifacts import OpenStore
 from mlkeep.services.call import Settings
 from mlkeep.services.dispatch import READERS, Dispatcher
 from mlkeep.services.rules import rules_from
 from mlkeep.storage.sql.storage import SqlStorage
+from mlkeep.web.bodies import ClientGone
 
 
 def make_app(options: ServerOptions) -> Litestar:
     """The application on the storage and artifacts that `options` name; it closes them when it stops.
 
     Raises:
-        InvalidInput, NotOffered, Unavailable: the storage or the artifacts cannot be used; the message says why.
+        InvalidInput, NotOffered, Unavailable, Forbidden: the storage or the artifacts cannot be used; the message says
+            why.
     """
-    proxied = None if options.artifacts_destination is None else local_artifacts(options.artifacts_destination)
-    storage = SqlStorage(
-        options.backend_store_uri, durability=options.durability, read_connections=options.read_connections
-    )
+    storage = None
+    if options.backend_store_uri is not None:
+        storage = SqlStorage(
+            options.backend_store_uri, durability=options.durability, read_connections=options.read_connections
+        )
+    destination = None if options.artifacts_destination is None else absolute(options.artifacts_destination)
     try:
-        if proxied is not None:
-            proxied.prepare()
+        proxied = None if destination is None else destination_at(destination)
     except MlkeepException:
-        storage.close()
+        if storage is not None:
+            storage.close()
         raise
-    dispatcher = Dispatcher(
-        storage,
-        Settings(artifact_root=options.artifact_root, rules=rules_from(os.environ)),
-        _opener(proxied),
-        readers=options.read_connections or READERS,
+    root = absolute(options.artifact_root)
+    folders = [absolute(folder) for folder in options.artifact_folders]
+    folders += [place for place in (destination, root) if place is not None and is_local(place)]
+    open_store = opener(proxied, folders)
+    dispatcher = None
+    if storage is not None:
+        settings = Settings(artifact_root=root, rules=rules_from(os.environ))
+        dispatcher = Dispatcher(storage, settings, open_store, readers=options.read_connections or READERS)
+    served = None if proxied is None else _served(proxied, options)
+    return build_app(dispatcher, served, open_store, options.max_body_bytes, options.static_prefix)
+
+
+def _served(store: ArtifactStore, options: ServerOptions) -> Served:
+    signs = store.sign("GET", "a", 60) is not None
+    multipart: SignedParts | LooseParts | None = None
+    if isinstance(store, FolderStore):
+        multipart = LooseParts(store.root)
+    elif isinstance(store, ObjectStore) and signs:
+        multipart = store.multipart
+    return Served(
+        store=store,
+        shares=isinstance(store, FolderStore),
+        multipart=multipart,
+        uploads=options.multipart_uploads and multipart is not None,
+        downloads=options.multipart_downloads and signs,
     )
-    return build_app(dispatcher, proxied, options.max_body_bytes, options.static_prefix)
 
 
 def build_app(
-    dispatcher: Dispatcher,
-    proxied: ObjectArtifacts | None,
+    dispatcher: Dispatcher | None,
+    served: Served | None,
+    open_store: OpenStore,
     max_body_bytes: int = MAX_BODY_BYTES,
     prefix: str = "",
 ) -> Litestar:
-    """The application that answers with `dispatcher`, and keeps artifacts in `proxied` for clients, if there is one.
+    """The application that answers with `dispatcher`, and serves the artifacts of a proxy, if there is one.
 
-    All its paths begin with `prefix`.
+    Without a dispatcher it serves artifacts alone. All its paths begin with `prefix`.
     """
 
     @asynccontextmanager
@@ -63,29 +94,25 @@ def build_app(
         try:
             yield
         finally:
-            dispatcher.close()
+            if dispatcher is not None:
+                dispatcher.close()
 
+    handlers = [*home_routes(dispatcher, served, prefix), *artifact_routes(dispatcher, served, open_store, prefix)]
+    if dispatcher is not None:
+        handlers += api_routes(dispatcher)
+    refusals: ExceptionHandlersMap = {
+        MlkeepException: refused,
+        HTTPException: no_route if dispatcher is not None else only_artifacts(prefix),
+        ClientGone: gone,
+        Exception: failed,
+    }
     return Litestar(
-        [*home_routes(dispatcher, prefix), *api_routes(dispatcher), *artifact_routes(proxied)],
+        handlers,
         path=prefix,
         lifespan=[answering],
-        exception_handlers={MlkeepException: refused, HTTPException: no_route, Exception: failed},
+        exception_handlers=refusals,
         request_max_body_size=max_body_bytes,
         openapi_config=None,
         logging_config=None,
         debug=False,
     )
-
-
-def _opener(proxied: ObjectArtifacts | None) -> OpenStore:
-    """Opens artifact roots: those of the proxy in this process, others where they are."""
-
-    def open_store(uri: str) -> ObjectArtifacts:
-        scheme, _, path = uri.partition(":")
-        if scheme != "mlflow-artifacts":
-            return local_artifacts(uri)
-        if proxied is None:
-            raise NotOffered(f"The artifacts at '{uri}' are served by another server: this one has no artifact proxy.")
-        return proxied.below(path.strip("/"))
-
-    return open_store

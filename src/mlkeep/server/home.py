@@ -9,6 +9,7 @@ from litestar import MediaType, Response, get
 from litestar.handlers import HTTPRouteHandler
 
 from mlkeep.server.api import json_response
+from mlkeep.server.artifacts.routes import Served
 from mlkeep.services.dispatch import Dispatcher
 from mlkeep.version import __version__
 from mlkeep.wire.openapi import document
@@ -28,30 +29,53 @@ _PAGE = """<!doctype html>
 </style>
 <h1>mlkeep</h1>
 <p class="version">version {version} is running</p>
-<p>Track to this server from any script that uses mlkeep or an MLflow client:</p>
+{told}
+</html>
+"""
+
+_TRACKING = """<p>Track to this server from any script that uses mlkeep or an MLflow client:</p>
 <pre>export MLFLOW_TRACKING_URI=<script>document.write(location.origin)</script><noscript>http://host:port</noscript>{prefix}</pre>
 <p>Look around:
 <a href="api/2.0/mlflow/experiments/search?max_results=100">experiments</a>,
 <a href="api/2.0/mlflow/registered-models/search">registered models</a>,
 <a href="api/2.0/mlflow-artifacts/artifacts">artifacts</a>,
 <a href="health">health</a>,
-<a href="{openapi}">the API</a> as an OpenAPI document.</p>
-</html>
-"""
+<a href="{openapi}">the API</a> as an OpenAPI document.</p>"""
+
+_ARTIFACTS_ONLY = """<p>This server keeps artifacts only (--artifacts-only); runs and models are tracked by another.</p>
+<p>Look around:
+<a href="api/2.0/mlflow-artifacts/artifacts">artifacts</a>,
+<a href="health">health</a>.</p>"""
 
 
-def home_routes(dispatcher: Dispatcher, prefix: str = "") -> list[HTTPRouteHandler]:
-    """`/`, `/health`, `/version` and what MLflow clients ask a server about itself, all below `prefix`."""
+def home_routes(dispatcher: Dispatcher | None, served: Served | None, prefix: str = "") -> list[HTTPRouteHandler]:
+    """`/`, `/health`, `/version` and what MLflow clients ask a server about itself, all below `prefix`.
+
+    A server without a dispatcher serves artifacts only, and says so.
+    """
+    told = _ARTIFACTS_ONLY if dispatcher is None else _TRACKING
+    filled = told.format(prefix=prefix, openapi=OPENAPI_PATH.lstrip("/"))
+    info = ServerInfo(
+        store_type="SqlStore",
+        workspaces_enabled=False,
+        multipart_uploads_enabled=served is not None and served.uploads,
+        multipart_downloads_enabled=served is not None and served.downloads,
+        presigned_upload_run_id_supported=dispatcher is not None,
+        presigned_upload_model_id_supported=dispatcher is not None,
+        mlkeep_transfer=0 if served is None else TRANSFER_VERSION,
+        mlkeep_manifest=served is not None and dispatcher is not None,
+    )
 
     @get("/")
     async def home() -> Response[str]:
-        page = _PAGE.format(version=__version__, prefix=prefix, openapi=OPENAPI_PATH.lstrip("/"))
+        page = _PAGE.format(version=__version__, prefix=prefix, told=filled)
         return Response(page, media_type=MediaType.HTML)
 
     @get("/health")
     async def health() -> Response[str]:
         """200 if the storage can be read; else the error says why, with status 503."""
-        await dispatcher.check()
+        if dispatcher is not None:
+            await dispatcher.check()
         return Response("OK", media_type=MediaType.TEXT)
 
     @get("/version")
@@ -60,19 +84,18 @@ def home_routes(dispatcher: Dispatcher, prefix: str = "") -> list[HTTPRouteHandl
 
     @get(list(SERVER_INFO_PATHS))
     async def server_info() -> Response[bytes]:
-        info = ServerInfo(
-            store_type="SqlStore",
-            workspaces_enabled=False,
-            multipart_uploads_enabled=False,
-            multipart_downloads_enabled=False,
-        )
         return json_response(msgspec.json.encode(info))
 
     @get(OPENAPI_PATH)
     async def openapi() -> Response[bytes]:
         return json_response(_openapi_document(prefix))
 
-    return [home, health, version, server_info, openapi]
+    about = [home, health, version, server_info]
+    return about if dispatcher is None else [*about, openapi]
+
+
+TRANSFER_VERSION = 1
+"""Of what `wire.uploads` describes."""
 
 
 @functools.cache

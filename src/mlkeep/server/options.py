@@ -14,9 +14,18 @@ class ServerOptions(msgspec.Struct, frozen=True, kw_only=True):
     `max_body_bytes` is the largest body of a request that is not the upload of a file.
     """
 
-    backend_store_uri: str
+    backend_store_uri: str | None
+    """None is a server without a database, which has nothing but the artifact proxy."""
+
     artifact_root: str
     artifacts_destination: str | None
+    artifact_folders: tuple[str, ...] = ()
+    """Local folders, besides the root and the destination, of whose files the server may speak."""
+
+    multipart_uploads: bool = False
+    multipart_downloads: bool = False
+    """Whether MLflow's clients are told to send and fetch the bytes of large files by URLs of their own."""
+
     static_prefix: str = ""
     durability: str | None = None
     """None is what is usual for the kind of database."""

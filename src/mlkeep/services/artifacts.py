@@ -1,4 +1,4 @@
-"""Use-cases of artifacts: listing them, and the manifest, which tells the size and digest of each."""
+"""Use-cases of the manifest, which tells the size and digest of each artifact."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from mlkeep.services.call import Call
 from mlkeep.storage.artifact_files import Place
 from mlkeep.storage.contract import Transaction
 from mlkeep.wire import artifacts as wire
-from mlkeep.wire.artifacts import FileMessage, ListArtifactsResponse
 from mlkeep.wire.message import Empty
 
 OpenStore = Callable[[str], ArtifactStore]
@@ -27,12 +26,6 @@ _PLAIN = re.compile(r"[a-zA-Z0-9_][\w.-]*(?:/[a-zA-Z0-9_][\w.-]*)*", re.ASCII)
 """Paths that are in normal form and safe at first sight, as most are."""
 
 _SHA256 = re.compile("[0-9a-f]{64}")
-
-
-def listing(root_uri: str, path: str, open_store: OpenStore) -> ListArtifactsResponse:
-    """What is at `path` below an artifact root. Raises InvalidInput: the path is not safe."""
-    files = open_store(root_uri).list(paths.checked(path))
-    return ListArtifactsResponse(root_uri=root_uri, files=[FileMessage.of(info) for info in files])
 
 
 def record(call: Call, request: wire.RecordFiles) -> wire.RecordFilesResponse:

@@ -20,8 +20,9 @@ from mlkeep.services import (
     runs,
     versions,
 )
-from mlkeep.services.artifacts import OpenStore, listing
+from mlkeep.services.artifacts import OpenStore
 from mlkeep.services.call import Call, Caller, Settings
+from mlkeep.services.listings import listing
 from mlkeep.services.locks import experiment_name, touched
 from mlkeep.storage.contract import Storage, Transaction
 from mlkeep.wire.artifacts import ListArtifacts, ListLoggedModelArtifacts
@@ -37,6 +38,9 @@ WRITES: dict[type[Request], UseCase] = {kind: case for module in _MODULES for ki
 
 READERS = 4
 """Threads that run reads for an event loop, unless told otherwise."""
+
+LISTERS = 8
+"""Threads that list artifacts for an event loop: a store that does not answer must not keep reads waiting."""
 
 NOBODY = Caller()
 
@@ -57,6 +61,7 @@ class Dispatcher:
         self._settings = settings
         self._open_store = open_store
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="mlkeep-reader")
+        self._listers = ThreadPoolExecutor(LISTERS, thread_name_prefix="mlkeep-lister")
         if not storage.read(_has_default_experiment):
             storage.write(
                 lambda tx: experiments.add_default(Call(tx, NOBODY, settings, now_ms())),
@@ -74,7 +79,8 @@ class Dispatcher:
         """The answer to a request that was decoded, for an event loop. Raises MlkeepException."""
         if (case := WRITES.get(type(request))) is not None:
             return await self.storage.write_async(self._operation(case, request, caller), touched(request))
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, request, caller)
+        threads = self._readers if type(request) in READS else self._listers
+        return await asyncio.get_running_loop().run_in_executor(threads, self._read, request, caller)
 
     def find_twin(self, uri: str, size: int, sha256: str = "") -> str | None:
         """The URI of a recorded file with these bytes in the same experiment, but not the one at `uri`; None if there is none.
@@ -95,6 +101,7 @@ class Dispatcher:
     def close(self) -> None:
         """Finish what is under way, then close the storage."""
         self._readers.shutdown(wait=True)
+        self._listers.shutdown(wait=True)
         self.storage.close()
 
     def _operation(self, case: UseCase, request: Request, caller: Caller) -> Callable[[Transaction], Message]:
@@ -111,10 +118,10 @@ class Dispatcher:
     def _list_artifacts(self, request: Request) -> Message:
         """Listings look the place up in a transaction and read it outside: storage must not wait for artifacts."""
         match request:
-            case ListArtifacts(run_id=run_id, path=path):
+            case ListArtifacts(run_id=run_id, path=path, page_token=token):
                 root = self.storage.read(lambda tx: tx.runs.get_info(run_id).artifact_uri)
-            case ListLoggedModelArtifacts(model_id=model_id, artifact_directory_path=path):
+            case ListLoggedModelArtifacts(model_id=model_id, artifact_directory_path=path, page_token=token):
                 root = self.storage.read(lambda tx: tx.logged_models.get(model_id).artifact_location)
             case _:
                 raise NotOffered(f"No use-case answers a {type(request).__name__}.")
-        return listing(root, path, self._open_store)
+        return listing(root, path, token, self._open_store)

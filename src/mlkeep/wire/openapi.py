@@ -32,7 +32,9 @@ _SPELLED_NUMBERS: Json = {"type": "string", "enum": ["NaN", "Infinity", "-Infini
 _REFUSES_NOTHING_MISSING = frozenset({Permission.EXPERIMENT_CREATE, Permission.MODEL_CREATE})
 """Who creates these names nothing that must be there already; and searches find nothing rather than fail."""
 
-_ERROR_STATUSES = (400, 404, 413, 415, 500, 501, 503)
+_ERROR_STATUSES = (400, 403, 404, 413, 415, 422, 500, 501, 503, 507)
+_WITHOUT_BODY = frozenset({304, 416})
+_PARTIAL = 206
 
 _ALSO_REQUIRED: dict[type[Request], tuple[str, ...]] = {
     experiments.SearchExperiments: ("max_results",),
@@ -75,6 +77,7 @@ class _Schemas:
     def __init__(self) -> None:
         told = [kind for endpoint in ENDPOINTS for kind in (endpoint.request, endpoint.response)]
         told += [resource.message for resource in RESOURCES if resource.message is not None]
+        told += [resource.request for resource in RESOURCES if resource.request is not None]
         kinds = list(dict.fromkeys(_structs([*told, ErrorBody])))
         references, self.components = msgspec.json.schema_components(kinds, ref_template=_REF)
         self._references = dict(zip(kinds, references, strict=True))
@@ -240,7 +243,7 @@ def _error_statuses(endpoint: Endpoint, *, has_body: bool) -> tuple[int, ...]:
 def _resource(resource: Resource, path: str, schemas: _Schemas) -> Json:
     told: Json = {
         "operationId": _operation_id(resource.method, path) if path != "/" else "home",
-        "tags": ["artifacts" if "mlflow-artifacts" in path else "server"],
+        "tags": ["artifacts" if "artifact" in path else "server"],
         "summary": resource.summary,
         "x-permission": resource.permission.value,
     }
@@ -251,7 +254,9 @@ def _resource(resource: Resource, path: str, schemas: _Schemas) -> Json:
     in_query = [{"name": name, "in": "query", "schema": {"type": "string"}} for name in resource.query]
     if in_path or in_query:
         told["parameters"] = [*in_path, *in_query]
-    if resource.body is not None:
+    if resource.request is not None:
+        told["requestBody"] = {"required": True, "content": {JSON: {"schema": schemas.of(resource.request)}}}
+    elif resource.body is not None:
         told["requestBody"] = {"content": {resource.body: {"schema": {"type": "string", "format": "binary"}}}}
     told["responses"] = _responses({resource.answer: _answer(resource, schemas)}, resource.statuses)
     return told
@@ -266,8 +271,15 @@ def _answer(resource: Resource, schemas: _Schemas) -> Json:
 
 
 def _responses(content: Json, statuses: tuple[int, ...]) -> Json:
-    errors = {str(status): {"$ref": f"#/components/responses/{status}"} for status in statuses}
-    return {"200": {"description": "OK", "content": content}, **errors}
+    responses: Json = {"200": {"description": "OK", "content": content}}
+    for status in sorted(statuses):
+        if status == _PARTIAL:
+            responses[str(status)] = {"description": HTTPStatus(status).phrase, "content": content}
+        elif status in _WITHOUT_BODY:
+            responses[str(status)] = {"description": HTTPStatus(status).phrase}
+        else:
+            responses[str(status)] = {"$ref": f"#/components/responses/{status}"}
+    return responses
 
 
 def _error_responses(schemas: _Schemas) -> Json:

@@ -23,8 +23,6 @@ BY_REQUEST: dict[type[Request], Endpoint] = {endpoint.request: endpoint for endp
 
 NOT_OFFERED = (
     "graphql",
-    "mlflow/artifacts/presigned-download-url",
-    "mlflow/artifacts/presigned-upload-url",
     "mlflow/assessments",
     "mlflow/demo",
     "mlflow/gateway",
@@ -44,11 +42,8 @@ NOT_OFFERED = (
     "mlflow/traces",
     "mlflow/ui-telemetry",
     "mlflow/unified-traces",
-    "mlflow/upload-artifact",
     "mlflow/webhooks",
     "mlflow/workspaces",
-    "mlflow-artifacts/mpu",
-    "mlflow-artifacts/presigned",
 )
 """What MLflow answers and mlkeep does not: how such paths begin, after the root and the version of the API."""
 

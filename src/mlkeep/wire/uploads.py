@@ -58,7 +58,7 @@ class BeginUpload(Request, frozen=True, kw_only=True):
     required: ClassVar[tuple[str, ...]] = ("path", "fingerprint", "part_bytes")
 
 
-class UploadState(Message, frozen=True, kw_only=True, omit_defaults=False):
+class UploadState(Message, frozen=True, kw_only=True):
     """`stored` is there if nothing need be sent. `ask_again` says that it may be so once `sha256` is known."""
 
     upload_id: str = ""

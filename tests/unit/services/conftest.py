@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mlkeep.blobs.objects import local_artifacts
+from mlkeep.blobs.opening import open_store
 from mlkeep.services.call import Settings
 from mlkeep.services.dispatch import Dispatcher
 from mlkeep.storage.sql.storage import SqlStorage
@@ -16,6 +16,6 @@ from mlkeep.storage.sql.storage import SqlStorage
 @pytest.fixture
 def dispatcher(tmp_path: Path) -> Iterator[Dispatcher]:
     storage = SqlStorage(f"sqlite:///{tmp_path / 'mlkeep.db'}")
-    dispatcher = Dispatcher(storage, Settings(artifact_root=str(tmp_path / "artifacts")), local_artifacts)
+    dispatcher = Dispatcher(storage, Settings(artifact_root=str(tmp_path / "artifacts")), open_store)
     yield dispatcher
     dispatcher.close()

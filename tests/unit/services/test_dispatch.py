@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mlkeep.blobs.objects import local_artifacts
+from mlkeep.blobs.opening import open_store
 from mlkeep.core.errors import InvalidInput, NotFound, NotOffered, Unavailable
 from mlkeep.services.call import Settings
 from mlkeep.services.dispatch import Dispatcher
@@ -45,7 +45,7 @@ def test_the_default_experiment_is_made_once(dispatcher: Dispatcher, tmp_path: P
     dispatcher.call(DeleteExperiment(experiment_id="0"))
     dispatcher.close()
     again = Dispatcher(
-        SqlStorage(f"sqlite:///{tmp_path / 'mlkeep.db'}"), Settings(artifact_root="s3://elsewhere"), local_artifacts
+        SqlStorage(f"sqlite:///{tmp_path / 'mlkeep.db'}"), Settings(artifact_root="s3://elsewhere"), open_store
     )
     experiment: Any = again.call(GetExperiment(experiment_id="0"))
     assert (experiment.experiment.lifecycle_stage, experiment.experiment.name) == ("deleted", "Default")
@@ -80,9 +80,9 @@ def test_artifacts_are_listed_where_they_lie(dispatcher: Dispatcher, tmp_path: P
 
 
 def test_artifacts_out_of_reach_are_said_to_be(dispatcher: Dispatcher) -> None:
-    dispatcher.call(CreateExperiment(name="e", artifact_location="s3://bucket/e"))
+    dispatcher.call(CreateExperiment(name="e", artifact_location="dbfs:/bucket/e"))
     dispatcher.call(CreateRun(experiment_id="1", run_id="r"))
-    with pytest.raises(NotOffered, match="s3://bucket/e/r/artifacts"):
+    with pytest.raises(NotOffered, match="dbfs:/bucket/e/r/artifacts"):
         dispatcher.call(ListArtifacts(run_id="r"))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mlkeep.blobs.objects import local_artifacts
+from mlkeep.blobs.opening import open_store
 from mlkeep.core.errors import InvalidInput
 from mlkeep.services.call import Settings
 from mlkeep.services.dispatch import Dispatcher
@@ -35,7 +35,7 @@ ENVIRONMENT = {
 def strict(tmp_path: Path) -> Iterator[Dispatcher]:
     """An installation with rules of its own."""
     storage = SqlStorage(f"sqlite:///{tmp_path / 'mlkeep.db'}")
-    dispatcher = Dispatcher(storage, Settings(artifact_root="s3://root", rules=RULES), local_artifacts)
+    dispatcher = Dispatcher(storage, Settings(artifact_root="s3://root", rules=RULES), open_store)
     yield dispatcher
     dispatcher.close()
 

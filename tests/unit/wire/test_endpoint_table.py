@@ -126,7 +126,7 @@ def test_what_is_not_offered_is_not_in_the_table() -> None:
         ("/ajax-api/2.0/mlflow/traces", "mlflow/traces"),
         ("/api/2.0/mlflow/tracesx", None),
         ("/api/2.0/mlflow/runs/create-promptlab-run", "mlflow/runs/create-promptlab-run"),
-        ("/api/2.0/mlflow-artifacts/mpu/create/a/b", "mlflow-artifacts/mpu"),
+        ("/api/2.0/mlflow-artifacts/mpu/create/a/b", None),
         ("/graphql", "graphql"),
         ("/api/2.0/mlflow/runs/search", None),
         ("/", None),

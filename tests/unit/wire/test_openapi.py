@@ -11,9 +11,11 @@ import pytest
 import schemathesis
 from litestar.routes import HTTPRoute
 
-from mlkeep.blobs.objects import local_artifacts
+from mlkeep.blobs.files import FolderStore
+from mlkeep.blobs.opening import open_store
 from mlkeep.core import limits
 from mlkeep.server.app import build_app
+from mlkeep.server.artifacts.routes import Served
 from mlkeep.services.call import Settings
 from mlkeep.services.dispatch import Dispatcher
 from mlkeep.storage.sql.storage import SqlStorage
@@ -22,7 +24,7 @@ from mlkeep.wire.endpoint import Permission
 from mlkeep.wire.openapi import document
 from mlkeep.wire.resources import RESOURCES
 
-VERBS = {"get", "post", "put", "patch", "delete"}
+VERBS = {"get", "head", "post", "put", "patch", "delete"}
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +52,13 @@ def test_every_reference_leads_somewhere(told: dict[str, Any]) -> None:
     assert found <= {(kind, name) for kind, parts in told["components"].items() for name in parts}
 
 
-def test_it_names_every_route_of_the_server_and_no_other(told: dict[str, Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize("with_proxy", [True, False])
+def test_it_names_every_route_of_the_server_and_no_other(
+    told: dict[str, Any], tmp_path: Path, with_proxy: bool
+) -> None:
     storage = SqlStorage(f"sqlite:///{tmp_path / 'mlkeep.db'}")
-    dispatcher = Dispatcher(storage, Settings(artifact_root="mlflow-artifacts:/"), local_artifacts)
-    app = build_app(dispatcher, None)
+    dispatcher = Dispatcher(storage, Settings(artifact_root="mlflow-artifacts:/"), open_store)
+    app = build_app(dispatcher, Served(FolderStore(tmp_path)) if with_proxy else None, open_store)
     served = {
         (str(method), re.sub(r":\w+\}", "}", route.path))
         for route in app.routes
@@ -129,6 +134,8 @@ def test_the_statuses_of_errors_are_those_that_occur(told: dict[str, Any]) -> No
     assert statuses("post", "mlflow/runs/log-metric") == ["200", "400", "404", "413", "415", "500", "503"]
     assert statuses("post", "mlflow/runs/search") == ["200", "400", "413", "415", "500", "503"]
     assert statuses("get", "mlflow/runs/get") == ["200", "400", "404", "500", "503"]
+    assert statuses("put", "mlflow-artifacts/artifacts/{path}") == ["200", "400", "403", "422", "500", "503", "507"]
+    assert statuses("get", "mlflow-artifacts/artifacts/{path}")[:4] == ["200", "206", "304", "400"]
     assert statuses("get", "mlflow/artifacts/list") == ["200", "400", "404", "500", "501", "503"]
     shapes = {repr(response["content"]) for response in told["components"]["responses"].values()}
     assert shapes == {"{'application/json': {'schema': {'$ref': '#/components/schemas/ErrorBody'}}}"}
