@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import mlkeep
+from bench.objectstore import S3Server
 from bench.postgres import PgBouncer, PostgresServer
 from mlkeep.sdk import active_experiment
 from mlkeep.sdk.threads import own
@@ -36,6 +37,27 @@ def pgbouncer(newer_postgres: PostgresServer) -> Iterator[PgBouncer]:
     bouncer = PgBouncer(newer_postgres)
     yield bouncer
     bouncer.end()
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """An S3 server that wants signed requests."""
+    server = S3Server()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> S3Server:
+    """The S3 server, with an environment in which it is the one that `s3://` URIs mean, and no other AWS settings."""
+    for name in [name for name in os.environ if name.startswith("AWS_") or "S3_" in name]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "no config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "no credentials"))
+    settings = {**s3_server.variables, "MLKEEP_HTTP_REQUEST_BACKOFF_FACTOR": "0.05"}
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    return s3_server
 
 
 @pytest.fixture

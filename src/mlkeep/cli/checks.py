@@ -13,6 +13,9 @@ from urllib.parse import quote
 
 import msgspec
 
+from mlkeep.blobs.contract import ArtifactStore
+from mlkeep.blobs.diagnosis import Check, Verdict, diagnose
+from mlkeep.blobs.paths import STAGING
 from mlkeep.core import errors
 from mlkeep.core.errors import MlkeepException
 from mlkeep.core.ids import DEFAULT_EXPERIMENT_ID
@@ -67,6 +70,35 @@ def check_artifacts(uri: str) -> Finding:
     if is_local(place) and uri.startswith(("http://", "https://")):
         detail += "; it is a folder of this machine, and other machines must have the same one mounted there"
     return Finding(check, detail)
+
+
+def check_place(uri: str, tracking_uri: str) -> Iterator[Check]:
+    """What can be done at an artifact URI, step by step; an address of a server means what it keeps for others.
+
+    `mlflow-artifacts:` without a host means those of the tracking server.
+    """
+    with _impatient(), _no_new_folders(uri):
+        first = "folder" if is_local(uri) else "server" if _is_served(uri) else "bucket"
+        try:
+            store = _place(uri, tracking_uri)
+        except MlkeepException as error:
+            yield Check(first, Verdict.FAIL, error.message, "Correct the URI, or what the message names.")
+            return
+        yield from diagnose(store, first)
+
+
+def _is_served(uri: str) -> bool:
+    return uri.startswith(("http://", "https://", "mlflow-artifacts:"))
+
+
+def _place(uri: str, tracking_uri: str) -> ArtifactStore:
+    if uri.startswith(("http://", "https://")):
+        return store_at("mlflow-artifacts:/", uri)
+    if uri.startswith("mlflow-artifacts:"):
+        return store_at(uri, tracking_uri)
+    from mlkeep.blobs.opening import open_store  # obstore takes a while to load
+
+    return open_store(uri)
 
 
 def _served(uri: str) -> str:
@@ -145,14 +177,17 @@ def _probed(place: str, tracking_uri: str) -> str:
 def _no_new_folders(place: str) -> Iterator[None]:
     """Remove the folders of a local place that were made meanwhile and are empty."""
     folder = local_path(place).absolute() if is_local(place) else None
-    missing = [] if folder is None else [each for each in (folder, *folder.parents) if not each.exists()]
+    made = () if folder is None else (folder / STAGING, folder, *folder.parents)
+    missing = [each for each in made if not each.exists()]
     try:
         yield
     finally:
         for each in missing:
             try:
                 each.rmdir()
-            except OSError:  # somebody uses it by now, or it was never made
+            except FileNotFoundError:
+                continue
+            except OSError:  # somebody uses it by now
                 break
 
 

@@ -7,11 +7,13 @@ import platform
 import sys
 from collections.abc import Iterable, Iterator
 from importlib import metadata
+from typing import assert_never
 
 import click
 
 import mlkeep
-from mlkeep.cli.checks import Finding, check_artifacts, check_store
+from mlkeep.blobs.diagnosis import Verdict
+from mlkeep.cli.checks import Finding, check_artifacts, check_place, check_store
 from mlkeep.cli.options import env
 from mlkeep.cli.secrets import MASK, is_secret, without_secrets
 from mlkeep.cli.tables import one_line
@@ -41,13 +43,21 @@ LIBRARIES = (
 
 @click.command()
 @click.option("--mask-envs", is_flag=True, help="Mask the values of all environment variables, not only of secrets.")
+@click.option(
+    "--artifacts",
+    metavar="URI",
+    help="Check this place for artifacts instead: a folder, a bucket (s3://, gs://, abfss://, wasbs://), or a server.",
+)
 @click.pass_context
-def doctor(context: click.Context, mask_envs: bool) -> None:
+def doctor(context: click.Context, mask_envs: bool, artifacts: str | None) -> None:
     """Check that tracking works from here, and print what a report of a fault needs.
 
     It prints versions, settings and environment variables, asks the tracking store whether it works, and writes, reads
     and deletes a small file where the artifacts of the experiment 'Default' go. Nothing else is changed. Passwords,
     tokens and keys are never printed.
+
+    With --artifacts it does all that mlkeep does at such a place, from here, with small files that it deletes again:
+    whether it answers, list, write, read back, a range, delete, an upload in parts, and signed URLs.
 
     The exit code is 1 if a check fails; each failure comes with what to do.
 
@@ -55,7 +65,11 @@ def doctor(context: click.Context, mask_envs: bool) -> None:
     Examples:
       mlkeep doctor
       MLKEEP_TRACKING_URI=http://tracking:5000 mlkeep doctor --mask-envs
+      mlkeep doctor --artifacts s3://bucket/models
     """
+    if artifacts is not None:
+        _print_place(context, artifacts)
+        return
     tracking_uri, registry_uri = config.get_tracking_uri(), config.get_registry_uri()
     _print_section("System", _system())
     _print_section("Libraries", _libraries())
@@ -74,6 +88,31 @@ def doctor(context: click.Context, mask_envs: bool) -> None:
         findings.append(finding)
     if not all(finding.is_ok for finding in findings):
         context.exit(1)
+
+
+def _print_place(context: click.Context, uri: str) -> None:
+    """Print what can be done at an artifact URI."""
+    click.echo(f"Artifacts at {_shown(uri)}")
+    failed = False
+    for check in check_place(uri, config.get_tracking_uri()):
+        failed = failed or check.verdict is Verdict.FAIL
+        click.echo(f"  {_verdict(check.verdict)}  {check.name}: {_shown(check.sentence)}")
+        if check.advice:
+            click.echo(f"        {check.advice}")
+    if failed:
+        context.exit(1)
+
+
+def _verdict(verdict: Verdict) -> str:
+    match verdict:
+        case Verdict.OK:
+            return click.style("ok  ", fg="green")
+        case Verdict.FAIL:
+            return click.style("FAIL", fg="red", bold=True)
+        case Verdict.SKIPPED:
+            return click.style("skip", fg="yellow")
+        case _:
+            assert_never(verdict)
 
 
 def _system() -> list[tuple[str, str]]:
@@ -133,7 +172,7 @@ def _print_section(title: str, lines: Iterable[tuple[str, str]]) -> None:
 
 
 def _print_finding(finding: Finding) -> None:
-    verdict = click.style("ok  ", fg="green") if finding.is_ok else click.style("FAIL", fg="red", bold=True)
+    verdict = _verdict(Verdict.OK if finding.is_ok else Verdict.FAIL)
     click.echo(f"  {verdict}  {finding.check}: {_shown(finding.detail)}")
     if finding.advice:
         click.echo(f"        {finding.advice}")

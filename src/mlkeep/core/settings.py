@@ -1,0 +1,48 @@
+"""Environment variables with MLflow's name and ours, read when they are used; ours wins."""
+
+from __future__ import annotations
+
+import os
+
+from mlkeep.core.errors import InvalidInput
+
+
+def setting(name: str) -> str | None:
+    """The value of `MLKEEP_<name>`, else of `MLFLOW_<name>`; None if neither is set to something."""
+    return os.environ.get(f"MLKEEP_{name}") or os.environ.get(f"MLFLOW_{name}") or None
+
+
+def flag(name: str, *, default: bool = False) -> bool:
+    """A setting that is on or off. Raises InvalidInput: it is neither."""
+    text = setting(name)
+    return default if text is None else truth(text, variable(name))
+
+
+def number(name: str, default: float, *, most: float) -> float:
+    """A setting between 0 and `most`. Raises InvalidInput."""
+    text = setting(name)
+    if text is None:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value <= most:
+        raise InvalidInput(
+            f"Invalid value '{text}' of the environment variable {variable(name)}: it must be between 0 and {most:g}."
+        )
+    return value
+
+
+def variable(name: str) -> str:
+    """The variable that a setting comes from: ours if it is set, else MLflow's."""
+    return f"MLKEEP_{name}" if os.environ.get(f"MLKEEP_{name}") else f"MLFLOW_{name}"
+
+
+def truth(text: str, name: str) -> bool:
+    """What the variable `name` says, which is on or off. Raises InvalidInput: it is neither."""
+    if text.lower() in {"true", "1", "yes", "on"}:
+        return True
+    if text.lower() in {"false", "0", "no", "off"}:
+        return False
+    raise InvalidInput(f"Invalid value '{text}' of the environment variable {name}: it must be true or false.")
