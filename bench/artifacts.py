@@ -27,9 +27,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.objectstore import KEY_ID, SECRET, S3Server
-
 from bench.environments import Library, newest, output_of, plain_environment
+from bench.objectstore import KEY_ID, SECRET, S3Server
 from bench.processes import MlflowServer, MlkeepServer
 from mlkeep.version import __version__
 

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from bench.objectstore import S3Server
 
+from bench.objectstore import S3Server
 from bench.processes import MlkeepServer, environment
 from mlkeep.core.errors import Damaged, Forbidden, StorageFull
 from mlkeep.sdk.client import MlkeepClient

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from bench.objectstore import S3Server
 
 from bench.environments import Library, newest
+from bench.objectstore import S3Server
 from bench.processes import MlkeepServer
 from mlkeep.sdk.client import MlkeepClient
 from mlkeep.version import __version__

@@ -21,8 +21,8 @@ from mlkeep.core.errors import MlkeepException
 from mlkeep.core.ids import DEFAULT_EXPERIMENT_ID
 from mlkeep.core.uris import is_local, local_path
 from mlkeep.remote.transport import transport_to
-from mlkeep.sdk.stores import store_at
 from mlkeep.sdk.client import MlkeepClient
+from mlkeep.sdk.stores import store_at
 
 ROUND_TRIPS = 5
 PATIENCE_S = 10

@@ -6,7 +6,7 @@ import asyncio
 import functools
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from io import FileIO
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from litestar.types import Receive, Send
@@ -100,19 +100,24 @@ class PiecesAnswer:
 
 
 class FileAnswer:
-    """An ASGI application that answers with the bytes of a file from `start` up to but not including `end`."""
+    """An ASGI application that answers with the bytes of an open file from `start` up to but not including `end`.
 
-    def __init__(self, file: Path, start: int, end: int, status: int, headers: Headers) -> None:
+    It closes the file. That it was open before anything was said of it makes sure that all is said of the same file,
+    whatever takes its place meanwhile.
+    """
+
+    def __init__(self, file: FileIO, start: int, end: int, status: int, headers: Headers) -> None:
         self._file = file
         self._start, self._end = start, end
         self._status = status
         self._headers = {**headers, "Content-Length": str(end - start)}
 
     async def __call__(self, scope: Any, _: Receive, send: Send) -> None:
-        await send_head(send, self._status, self._headers)
-        if scope["method"] != "HEAD" and not await self._sent_directly(scope):
-            await _send_pieces(send, _pieces_of(self._file, self._start, self._end))
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        with self._file:
+            await send_head(send, self._status, self._headers)
+            if scope["method"] != "HEAD" and not await self._sent_directly(scope):
+                await _send_pieces(send, _pieces_of(self._file, self._start, self._end))
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _sent_directly(self, scope: Any) -> bool:
         direct = _direct(scope)
@@ -129,10 +134,9 @@ async def _send_pieces(send: Send, pieces: Iterator[bytes]) -> None:
         await send({"type": "http.response.body", "body": piece, "more_body": True})
 
 
-def _pieces_of(file: Path, start: int, end: int) -> Iterator[bytes]:
-    with file.open("rb", buffering=0) as opened:
-        opened.seek(start)
-        left = end - start
-        while left > 0 and (piece := opened.read(min(PIECE, left))):
-            left -= len(piece)
-            yield piece
+def _pieces_of(file: FileIO, start: int, end: int) -> Iterator[bytes]:
+    file.seek(start)
+    left = end - start
+    while left > 0 and (piece := file.read(min(PIECE, left))):
+        left -= len(piece)
+        yield piece

@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from io import FileIO
 from typing import Any
 
 import httptools
@@ -79,8 +79,8 @@ class Connection:
             _free.release()
         return True
 
-    async def send(self, file: Path, start: int, end: int) -> bool:
-        """Send the bytes of a file as the body of the answer, whose head must have been sent.
+    async def send(self, file: FileIO, start: int, end: int) -> bool:
+        """Send bytes of an open file as the body of the answer, whose head must have been sent.
 
         False, and nothing done, if there is no thread for it. After True only the end of the answer is to be sent.
 
@@ -151,11 +151,10 @@ def _receive(connection: socket.socket, begun: bytes, size: int, write: Callable
         left -= held
 
 
-def _send(connection: socket.socket, file: Path, start: int, end: int) -> None:
-    with file.open("rb", buffering=0) as opened:
-        try:
-            sent = connection.sendfile(opened, start, end - start)
-        except TimeoutError as err:
-            raise ConnectionAbortedError("nothing was taken for too long") from err
+def _send(connection: socket.socket, file: FileIO, start: int, end: int) -> None:
+    try:
+        sent = connection.sendfile(file, start, end - start)
+    except TimeoutError as err:
+        raise ConnectionAbortedError("nothing was taken for too long") from err
     if sent != end - start:
-        raise ConnectionAbortedError(f"{file.name} has become shorter")
+        raise ConnectionAbortedError("the file has become shorter")

@@ -140,11 +140,14 @@ def test_a_file_is_told_apart_from_the_one_that_was_there_before(tmp_path: Path)
     store = FolderStore(tmp_path)
     store.put_bytes("d/a.txt", b"one")
     os.utime(tmp_path / "d" / "a.txt", (1, 1))
-    local, before = look_at(store, "d/a.txt", "cd" * 32)
+    opened, before = look_at(store, "d/a.txt", "cd" * 32)
     store.put_bytes("d/a.txt", b"two")
     os.utime(tmp_path / "d" / "a.txt", (1, 1))
-    _, after = look_at(store, "d/a.txt")
-    assert local == tmp_path / "d" / "a.txt"
+    reopened, after = look_at(store, "d/a.txt")
+    assert opened is not None
+    assert reopened is not None
+    with opened, reopened:
+        assert (opened.read(), reopened.read()) == (b"one", b"two")
     assert (before.name, before.size, before.modified_s, before.sha256) == ("a.txt", 3, 1.0, "cd" * 32)
     assert before.etag != after.etag
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import mimetypes
+import os
 import re
 from collections.abc import Mapping
 from email.utils import formatdate, parsedate_to_datetime
-from pathlib import Path
-from stat import S_ISREG
+from io import FileIO
 from urllib.parse import quote
 
 import msgspec
@@ -49,8 +49,8 @@ class Selection(msgspec.Struct, frozen=True):
     end: int = 0
 
 
-def look_at(store: ArtifactStore, path: str, sha256: str = "") -> tuple[Path | None, FileFacts]:
-    """What is known of a file, and where it lies if it lies on this machine. `sha256` is what was recorded of it.
+def look_at(store: ArtifactStore, path: str, sha256: str = "") -> tuple[FileIO | None, FileFacts]:
+    """What is known of a file, and the file, open, if it lies on this machine. `sha256` is what was recorded of it.
 
     Raises:
         NotFound: there is no such file.
@@ -64,13 +64,12 @@ def look_at(store: ArtifactStore, path: str, sha256: str = "") -> tuple[Path | N
             raise NotFound(f"No such artifact: '{path}'")
         return None, FileFacts(name, size, f'"{sha256[:32]}-{size:x}"' if sha256 else "", sha256=sha256)
     try:
-        told = local.stat()
+        opened = local.open("rb", buffering=0)
     except OSError:
         raise NotFound(f"No such artifact: '{path}'") from None
-    if not S_ISREG(told.st_mode):
-        raise NotFound(f"No such artifact: '{path}'")
+    told = os.fstat(opened.fileno())
     etag = f'"{told.st_mtime_ns:x}-{told.st_size:x}-{told.st_ino:x}"'
-    return local, FileFacts(name, told.st_size, etag, told.st_mtime, sha256)
+    return opened, FileFacts(name, told.st_size, etag, told.st_mtime, sha256)
 
 
 def selected(headers: Mapping[str, str], file: FileFacts) -> Selection:

@@ -95,13 +95,15 @@ async def file_response(request: AnyRequest, store: ArtifactStore, path: str, sh
     Raises:
         NotFound, InvalidInput: there is no such file.
     """
-    local, file = await in_thread(partial(look_at, store, path, sha256))
+    opened, file = await in_thread(partial(look_at, store, path, sha256))
     chosen: Selection = selected(request.headers, file)
     headers = headers_of(file, chosen)
     if chosen.status in {304, 416}:
+        if opened is not None:
+            opened.close()
         return Response(b"", status_code=chosen.status, headers=headers, media_type=MediaType.TEXT)
-    if local is not None:
-        return AnsweredBy(FileAnswer(local, chosen.start, chosen.end, chosen.status, headers))
+    if opened is not None:
+        return AnsweredBy(FileAnswer(opened, chosen.start, chosen.end, chosen.status, headers))
     headers["Content-Length"] = str(chosen.end - chosen.start)
     if request.method == "HEAD":
         return AnsweredBy(PiecesAnswer(iter(()), chosen.status, headers))
