@@ -42,7 +42,7 @@ def gcs_store(uri: str) -> ObjectStore:
             "The credentials of Google Cloud cannot be read: check the file of GOOGLE_APPLICATION_CREDENTIALS and the "
             "other variables GOOGLE_*."
         ) from err
-    endpoint = store.config.get("base_url") or "https://storage.googleapis.com"
+    endpoint = os.environ.get("GOOGLE_BASE_URL") or "https://storage.googleapis.com"
     return ObjectStore(
         CloudBucket(store, Spot(bucket, endpoint, "these credentials", checks="GOOGLE_APPLICATION_CREDENTIALS")), path
     )

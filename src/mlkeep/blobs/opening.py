@@ -6,7 +6,6 @@ import functools
 import os
 from urllib.parse import urlsplit
 
-from mlkeep.blobs.clouds import azure_store, gcs_store, role_store
 from mlkeep.blobs.contract import ArtifactStore
 from mlkeep.blobs.files import FolderStore
 from mlkeep.blobs.objects import ObjectStore
@@ -50,6 +49,8 @@ def open_store(uri: str) -> ArtifactStore:
 @functools.lru_cache(maxsize=64)
 def _s3_store(place: S3Place, prefix: str) -> ObjectStore:
     if place.keys is None:
+        from mlkeep.blobs.clouds import role_store  # obstore takes a while to load
+
         return role_store(place, prefix)
     bucket = S3Bucket(_s3_client(place))
     return ObjectStore(bucket, prefix, Sessions(bucket, prefix))
@@ -62,6 +63,8 @@ def _s3_client(place: S3Place) -> S3Client:
 
 @functools.lru_cache(maxsize=64)
 def _cloud_store(uri: str, settings: frozenset[tuple[str, str]]) -> ObjectStore:  # noqa: ARG001 - obstore reads them itself
+    from mlkeep.blobs.clouds import azure_store, gcs_store  # obstore takes a while to load
+
     return gcs_store(uri) if uri.lower().startswith("gs:") else azure_store(uri)
 
 

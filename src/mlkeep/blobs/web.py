@@ -116,30 +116,23 @@ class WebStore:
     def _resumed(
         self, where: str, start: int, end: int | None, answer: urllib3.BaseHTTPResponse | None
     ) -> Iterator[bytes]:
+        """The bytes from `start` on, asked for again from where they broke off."""
         at, breaks = start, 0
         while answer is not None:
-            skipped = at if answer.status == 200 else 0  # a server that knows no ranges sends all
             taken_up_at = at
             try:
-                for piece in answer.stream(PIECE):
-                    wanted = piece[skipped:] if end is None else piece[skipped : skipped + end - at]
-                    skipped = max(0, skipped - len(piece))
-                    at += len(wanted)
-                    if wanted:
-                        yield wanted
-                    if at == end:
-                        return
+                for piece in _wanted(answer, at, end):
+                    at += len(piece)
+                    yield piece
             except HTTPError as err:
                 breaks = 1 if at - taken_up_at >= PIECE else breaks + 1
                 if breaks > _RESUMES:
                     raise Unavailable(f"The download of {where} broke off after {at} bytes: try it again.") from err
-                answer.close()
-                answer = self._open(where, at, end)
             else:
                 return
             finally:
-                if answer is not None:
-                    answer.close()
+                answer.close()
+            answer = self._open(where, at, end)
 
     def _ask(self, method: str, where: str, headers: dict[str, str] | None = None) -> urllib3.BaseHTTPResponse:
         wait_s = max(number("HTTP_REQUEST_TIMEOUT", 120, most=86_400), 0.001)
@@ -163,6 +156,21 @@ class WebStore:
             return answer
         answer.close()
         raise _error(answer.status, where)
+
+
+def _wanted(answer: urllib3.BaseHTTPResponse, start: int, end: int | None) -> Iterator[bytes]:
+    """The bytes from `start` to `end` of an answer, which has all of the file if the server knows no ranges."""
+    skipped = start if answer.status == 200 else 0
+    left = None if end is None else end - start
+    for piece in answer.stream(PIECE):
+        wanted = piece[skipped:][:left]
+        skipped = max(0, skipped - len(piece))
+        if wanted:
+            yield wanted
+        if left is not None:
+            left -= len(wanted)
+            if not left:
+                return
 
 
 def _error(status: int, where: str) -> MlkeepException:

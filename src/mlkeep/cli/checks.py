@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import time
 import uuid
@@ -96,7 +97,7 @@ def _place(uri: str, tracking_uri: str) -> ArtifactStore:
         return store_at("mlflow-artifacts:/", uri)
     if uri.startswith("mlflow-artifacts:"):
         return store_at(uri, tracking_uri)
-    from mlkeep.blobs.opening import open_store  # obstore takes a while to load
+    from mlkeep.blobs.opening import open_store  # needed for such places only
 
     return open_store(uri)
 
@@ -177,17 +178,16 @@ def _probed(place: str, tracking_uri: str) -> str:
 def _no_new_folders(place: str) -> Iterator[None]:
     """Remove the folders of a local place that were made meanwhile and are empty."""
     folder = local_path(place).absolute() if is_local(place) else None
-    made = () if folder is None else (folder / STAGING, folder, *folder.parents)
-    missing = [each for each in made if not each.exists()]
+    missing = [] if folder is None else [each for each in (folder, *folder.parents) if not each.exists()]
     try:
         yield
     finally:
+        if folder is not None and folder in missing:
+            shutil.rmtree(folder / STAGING, ignore_errors=True)
         for each in missing:
             try:
                 each.rmdir()
-            except FileNotFoundError:
-                continue
-            except OSError:  # somebody uses it by now
+            except OSError:  # somebody uses it by now, or it was never made
                 break
 
 

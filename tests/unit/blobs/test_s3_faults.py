@@ -242,6 +242,27 @@ def test_a_part_that_is_refused_on_its_way_says_why(scripted: ScriptedServer, st
         sink.discard()
 
 
+def test_uploads_begin_in_a_bucket_that_may_not_be_listed(scripted: ScriptedServer, store: ArtifactStore) -> None:
+    """S3 answers there that it is forbidden to read what is not there."""
+    assert store.parts is not None
+    forbidden = error("AccessDenied", 403)
+    scripted.answers = [forbidden, forbidden, CREATED, OK]
+    assert store.parts.begin("a", 10, "fingerprint", 1).have == frozenset()
+    assert [(asked.method, asked.target.partition("?")[2]) for asked in scripted.asked[1:]] == [
+        ("GET", ""),
+        ("POST", "uploads="),
+        ("PUT", ""),
+    ]
+
+
+def test_giving_up_raises_nothing(scripted: ScriptedServer, store: ArtifactStore) -> None:
+    scripted.answers = [CREATED, OK, error("AccessDenied", 403)]
+    sink = store.sink("a")
+    sink.write(DATA)
+    sink.discard()
+    assert [asked.method for asked in scripted.asked] == ["POST", "PUT", "DELETE"]
+
+
 def written(sink: Sink, data: bytes, piece: int) -> StoredFile:
     """Write it all in pieces."""
     for at in range(0, len(data), piece):

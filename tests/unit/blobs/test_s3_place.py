@@ -157,7 +157,7 @@ def test_boto3_is_asked_for_keys_if_it_is_there(bare: Patch) -> None:
 
     errors = types.SimpleNamespace(BotoCoreError=RuntimeError)
     for name, module in {"boto3": types.SimpleNamespace(Session=session), "botocore": None, "botocore.exceptions": errors}.items():  # fmt: skip
-        bare.setitem(sys.modules, name, module)  # type: ignore[arg-type]  # stands for a module
+        bare.setitem(sys.modules, name, module)
     bare.setattr("importlib.util.find_spec", lambda _: object())
     _boto_session.cache_clear()
     source = find_keys()

@@ -51,9 +51,12 @@ def test_wrong_keys_are_one_clear_sentence(mlkeep: Run, s3: S3Server, monkeypatc
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAWRONG")
     result = mlkeep("doctor", "--artifacts", f"s3://{bucket}")
     assert result.exit_code == 1
+    sentence = (
+        f"The store of the bucket '{bucket}' at {s3.url} does not know the access key id that ends in 'RONG' (from "
+        "AWS_ACCESS_KEY_ID): check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY and MLFLOW_S3_ENDPOINT_URL."
+    )
     assert lines(result, f"Artifacts at s3://{bucket}") == [
-        f"FAIL  bucket: The store of the bucket '{bucket}' at {s3.url} does not know the access key id that ends in "
-        "'RONG' (from AWS_ACCESS_KEY_ID): check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY and MLFLOW_S3_ENDPOINT_URL.",
+        f"FAIL  bucket: {sentence}",
         "Correct that first; nothing else can work before.",
         *NO_BUCKET,
     ]

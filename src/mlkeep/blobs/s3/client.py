@@ -103,19 +103,20 @@ class S3Client:
         tries, patience_s = _tries(), 2 * timeout_s()
         began = time.monotonic()
         digest = hashlib.sha256(body).hexdigest() if body else signature.EMPTY_SHA256
-        for number_of_try in range(1, tries + 1):
+        tried = 0
+        while True:
+            tried += 1
             try:
                 answer = self._once(method, key, query or {}, headers or {}, body, digest, stream=stream)
                 if errors_in_body:
                     _refuse_error_in(answer)
             except Refused as err:
                 late = time.monotonic() - began > patience_s
-                if not err.fault.is_passing or number_of_try == tries or late:
+                if not err.fault.is_passing or tried == tries or late:
                     raise
             else:
                 return answer
-            time.sleep(_pause_s(number_of_try))
-        raise AssertionError("unreachable: there is at least one try")  # for the type checker
+            time.sleep(_pause_s(tried))
 
     def send_stream(
         self, key: str, query: Mapping[str, str], pieces: Iterator[bytes], size: int, sha256: str
@@ -137,11 +138,12 @@ class S3Client:
         if keys is None:
             return None
         path = self._path_of(key)
-        sent = {"host": self._host, **(headers or {})}
+        sent = {**dict(self.place.extra.always), **(headers or {})}
+        named = {"host": self._host, **sent}
         whole = signature.signed_query(
-            method, path, query or {}, sent, expires_s=expires_s, keys=keys, region=self.place.region
+            method, path, query or {}, named, expires_s=expires_s, keys=keys, region=self.place.region
         )
-        return Signed(f"{self._origin}{path}?{whole}", dict(headers or {}))
+        return Signed(f"{self._origin}{path}?{whole}", sent)
 
     def _once(
         self,

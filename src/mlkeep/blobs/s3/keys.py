@@ -7,7 +7,7 @@ import functools
 import importlib.util
 import os
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -118,11 +118,10 @@ def _of_profile(chosen: str | None) -> KeySource | None:
 
 def boto_keys(profile: str | None) -> Keys | None:
     """What boto3 finds. Raises InvalidInput: it cannot use the profile."""
-    import boto3  # type: ignore[import-not-found,import-untyped,unused-ignore]  # not among our dependencies
     from botocore.exceptions import BotoCoreError  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
     try:
-        found = _boto_session(boto3, profile).get_credentials()
+        found = _boto_session(profile).get_credentials()
         frozen = found.get_frozen_credentials() if found is not None else None
     except BotoCoreError as err:
         raise InvalidInput(f"boto3 cannot get AWS keys: {err}. Log in again, or choose another AWS_PROFILE.") from err
@@ -132,7 +131,9 @@ def boto_keys(profile: str | None) -> Keys | None:
 
 
 @functools.lru_cache(maxsize=16)
-def _boto_session(boto3, profile):  # type: ignore[no-untyped-def]  # boto3 has no types here
+def _boto_session(profile: str | None) -> Any:
+    import boto3  # type: ignore[import-not-found,import-untyped,unused-ignore]  # not among our dependencies
+
     return boto3.Session(profile_name=profile)
 
 

@@ -17,6 +17,10 @@ _WAITING = 2
 """Pieces that may wait to be sent."""
 
 
+_PATIENCE_S = 5
+"""Seconds to wait for a request that was given up; one that hangs in the network ends by itself later."""
+
+
 class S3PartSink:
     """See `contract.Sink`. Holds a few of the pieces that are written, not the part.
 
@@ -118,7 +122,7 @@ class _Stream:
         with self._changed:
             self._broken = True
             self._changed.notify_all()
-        self._thread.join()
+        self._thread.join(_PATIENCE_S)
 
     def _what_ended_it(self) -> MlkeepException:
         return self._error or self._bucket.client.error(Fault(reason="it answered too early"), self._action)

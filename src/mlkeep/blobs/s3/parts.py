@@ -16,7 +16,7 @@ from mlkeep.blobs.s3.bucket import S3Bucket
 from mlkeep.blobs.s3.documents import Part
 from mlkeep.blobs.s3.part_sink import S3PartSink
 from mlkeep.blobs.s3.upload import part_bytes_for
-from mlkeep.core.errors import InvalidInput, MlkeepException, NotFound
+from mlkeep.core.errors import Forbidden, InvalidInput, MlkeepException, NotFound
 from mlkeep.core.manifest import StoredFile
 
 ABANDONED_S = 7 * 24 * 3600
@@ -84,12 +84,13 @@ class Sessions:
         if now_s < self._swept_s + _SWEEP_EVERY_S:
             return
         self._swept_s = now_s
-        for entry in list(self.bucket.entries(f"{self._folder}/")):
-            session = self._read(entry.key)
-            if session is None or session.begun_s < now_s - ABANDONED_S:
-                if session is not None:
-                    self.bucket.abort_upload(session.key, session.path, session.s3_id)
-                self.forget(entry.key.rpartition("/")[2].removesuffix(".json"))
+        with suppress(MlkeepException):  # it can wait, and those who may not list the bucket can upload all the same
+            for entry in list(self.bucket.entries(f"{self._folder}/")):
+                session = self._read(entry.key)
+                if session is None or session.begun_s < now_s - ABANDONED_S:
+                    if session is not None:
+                        self.bucket.abort_upload(session.key, session.path, session.s3_id)
+                    self.forget(entry.key.rpartition("/")[2].removesuffix(".json"))
 
     def _key(self, upload_id: str) -> str:
         return f"{self._folder}/{upload_id}.json"
@@ -98,7 +99,7 @@ class Sessions:
         try:
             body = self.bucket.open(key, key)
             return msgspec.json.decode(b"".join(body.pieces), type=Session)
-        except (NotFound, msgspec.MsgspecError):
+        except (NotFound, Forbidden, msgspec.MsgspecError):  # who may not list a bucket is forbidden what is not there
             return None
 
     def _remember(self, upload_id: str, session: Session) -> None:

@@ -6,7 +6,10 @@ import functools
 import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
+
+from mlkeep.core.errors import MlkeepException
 
 if TYPE_CHECKING:
     from mlkeep.blobs.s3.bucket import S3Bucket
@@ -73,7 +76,8 @@ class S3Upload:
             return
         if self._sending is not None:
             self._sending.exception()  # a part that arrives after the upload was given up would stay
-        self._bucket.abort_upload(self._key, self._path, self._id)
+        with suppress(MlkeepException):  # the bucket's own rules clear up what cannot be reached
+            self._bucket.abort_upload(self._key, self._path, self._id)
         self._id = None
 
     def _part_bytes(self) -> int:
