@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from bench.objectstore import S3Server
-from bench.processes import MlkeepServer, environment
+from bench.processes import MlkeepServer, environment, mlkeep_server
 from mlkeep.core.errors import Damaged, Forbidden, StorageFull
 from mlkeep.sdk.client import MlkeepClient
 
@@ -24,7 +24,8 @@ pytestmark = pytest.mark.faults
 
 MIB = 1024 * 1024
 PART_BYTES = 8 * MIB
-PARTS = 30
+PARTS = 16
+AT_ONCE = 4
 _SEND = "import sys, mlkeep; mlkeep.MlkeepClient(sys.argv[1]).log_artifact(sys.argv[2], sys.argv[3])"
 
 
@@ -72,9 +73,9 @@ def new_run(server: MlkeepServer) -> tuple[MlkeepClient, str]:
 
 
 def wait_for_parts(server: MlkeepServer, sending: subprocess.Popen[bytes]) -> None:
-    """Until some parts have come. The sender must still be at it."""
+    """Until a third of the parts have come. The sender must still be at it."""
     ends = time.monotonic() + 60
-    while parts_kept(server) < 3:
+    while parts_kept(server) < PARTS / 3:
         assert sending.poll() is None
         assert time.monotonic() < ends
         time.sleep(0.001)
@@ -95,7 +96,7 @@ def test_an_upload_goes_on_where_its_killed_client_was(server: MlkeepServer, lar
 
     assert begin_sending(server, run_id, large).wait(60) == 0
     again = parts_asked(server.output.removeprefix(before))
-    assert 0 < len(again) <= PARTS - 3
+    assert 0 < len(again) <= PARTS * 2 / 3
     assert sha256_of(Path(client.download_artifacts(run_id, large.name, str(tmp_path / "down")))) == sha256_of(large)
     assert parts_kept(server) == 0
 
@@ -112,8 +113,8 @@ def test_an_upload_goes_on_when_its_killed_server_is_back(server: MlkeepServer, 
     try:
         assert sending.wait(60) == 0
         again = parts_asked(restarted.output)
-        assert len(again) <= PARTS - kept
-        assert len(asked) + len(again) >= PARTS - 4  # those that were taken, but not answered, count for neither
+        assert len(again) <= PARTS - kept + AT_ONCE  # those that were kept, but not answered for, are sent again
+        assert len(asked) + len(again) >= PARTS
         down = Path(client.download_artifacts(run_id, large.name, str(tmp_path / "down")))
         assert sha256_of(down) == sha256_of(large)
     finally:
@@ -157,24 +158,32 @@ def test_a_server_without_room_says_so_and_keeps_nothing_of_the_file(tmp_path: P
         print(running.output)
 
 
-@pytest.mark.parametrize("behind_the_server", [True, False], ids=["proxied", "direct"])
 def test_wrong_credentials_are_one_clear_sentence(
-    tmp_path: Path, s3: S3Server, monkeypatch: pytest.MonkeyPatch, behind_the_server: bool
+    tmp_path: Path, s3: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wrong = {**s3.variables, "AWS_SECRET_ACCESS_KEY": "not-the-secret"}
     root = f"s3://{s3.new_bucket()}/artifacts"
-    options = ["--artifacts-destination", root] if behind_the_server else ["--default-artifact-root", root]
-    for name, value in ({} if behind_the_server else wrong).items():
+    for name, value in wrong.items():
         monkeypatch.setenv(name, value)
-    running = MlkeepServer(tmp_path / "server", *options, env=wrong if behind_the_server else None)
+    sentence = (
+        f"The store of the bucket '{root.split('/')[2]}' at {s3.url} refuses the secret that belongs to the access key id "
+        "that ends in 'TEST' (from AWS_ACCESS_KEY_ID): check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+    )
+
+    behind = [*mlkeep_server(f"sqlite:///{tmp_path}/behind.db"), "--port", "0", "--artifacts-destination", root]
+    refused = subprocess.run(behind, env={**environment(), **wrong}, capture_output=True, text=True, check=False)
+    assert (refused.returncode, refused.stderr.splitlines()[-1:]) == (
+        1,
+        [f"Error: The artifacts destination '{root}' cannot be used: {sentence}"],
+    )
+    assert "Traceback" not in refused.stderr
+
+    running = MlkeepServer(tmp_path / "server", "--default-artifact-root", root)
     try:
         client, run_id = new_run(running)
-        with pytest.raises(Forbidden) as refused:
+        with pytest.raises(Forbidden) as err:
             client.log_text(run_id, "x", "x.txt")
-        told = str(refused.value)
-        assert "credentials" in told.lower()
-        assert "TEST" in told  # the end of the key's id
-        assert not any(word in told for word in ("<", "Traceback", "not-the-secret"))
+        assert str(err.value) == sentence
     finally:
         running.end()
         print(running.output)

@@ -72,15 +72,15 @@ class UploadFolder:
     def make(self, meta: Meta) -> None:
         """Begin. If somebody else does at the same time, one of them has."""
         made = f"{self.place}.new-{os.urandom(8).hex()}"
-        for folder in (made, f"{made}/writing", f"{made}/parts"):
-            os.makedirs(folder)  # noqa: PTH103
-        _write(f"{made}/meta", msgspec.json.encode(meta))
-        with open(f"{made}/data", "xb") as data:  # noqa: PTH123
-            data.truncate(meta.size)
         try:
+            for folder in (made, f"{made}/writing", f"{made}/parts"):
+                os.makedirs(folder)  # noqa: PTH103
+            _write(f"{made}/meta", msgspec.json.encode(meta))
+            with open(f"{made}/data", "xb") as data:  # noqa: PTH123
+                data.truncate(meta.size)
             os.rename(made, self.place)  # noqa: PTH104
         except OSError:
-            shutil.rmtree(made)
+            shutil.rmtree(made, ignore_errors=True)
             if not self.is_there():
                 raise
 

@@ -33,6 +33,9 @@ MOST_AT_ONCE = 64
 IDLE_LIMIT_S = 300
 """Seconds without a byte after which a client is taken for gone."""
 
+MOST_READ_FOR_NOTHING = 64 * 1024 * 1024
+"""Bytes of a body that was refused. With more to come the connection is closed after the answer."""
+
 _threads = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="mlkeep-direct")
 _free = threading.Semaphore(MOST_AT_ONCE)
 
@@ -70,13 +73,20 @@ class Connection:
             protocol.flow.pause_reading()  # until the answer is complete
             begun, cycle.body = bytes(cycle.body), bytearray()
             with self._socket() as connection:
-                await _in_thread(connection, lambda: _receive(connection, begun, size, write))
+                body = _Body(connection, begun, size)
+                try:
+                    await _in_thread(connection, lambda: body.hand_to(write))
+                finally:
+                    if body.left:
+                        cycle.keep_alive = False
             # The parser still waits for the body, and has nothing of the next request.
             protocol.parser = httptools.HttpRequestParser(protocol)
             cycle.more_body = False
             cycle.message_event.set()
         finally:
             _free.release()
+        if body.failure is not None:
+            raise body.failure
         return True
 
     async def send(self, file: FileIO, start: int, end: int) -> bool:
@@ -131,24 +141,46 @@ async def _in_thread(connection: socket.socket, work: Callable[[], None]) -> Non
         raise
 
 
-def _receive(connection: socket.socket, begun: bytes, size: int, write: Callable[[memoryview], object]) -> None:
-    """Write `begun`, which has come already, and what comes until `size` bytes are there."""
-    if begun:
-        write(memoryview(begun))
-    left = size - len(begun)
-    buffer = memoryview(bytearray(min(PIECE, max(left, 1))))
-    while left > 0:
-        held, wanted = 0, min(len(buffer), left)
+class _Body:
+    """The body of a request, of which `begun` has come already. `left` bytes of it have not been read yet."""
+
+    def __init__(self, connection: socket.socket, begun: bytes, size: int) -> None:
+        self._connection = connection
+        self._begun = begun
+        self.left = size - len(begun)
+        self.failure: Exception | None = None
+
+    def hand_to(self, write: Callable[[memoryview], object]) -> None:
+        """Write all of it. If `write` fails, the rest is read for nothing, so that the client comes to read why.
+
+        That is `failure` then, or is raised if there is too much left to be read for nothing.
+        """
+        buffer = memoryview(bytearray(min(PIECE, max(self.left, 1))))
+        piece = memoryview(self._begun)
+        while True:
+            try:
+                if self.failure is None and piece:
+                    write(piece)
+            except Exception as err:
+                if self.left > MOST_READ_FOR_NOTHING:
+                    raise
+                self.failure = err
+            if not self.left:
+                return
+            piece = buffer[: self._fill(buffer)]
+
+    def _fill(self, buffer: memoryview) -> int:
+        held, wanted = 0, min(len(buffer), self.left)
         while held < wanted:
             try:
-                count = connection.recv_into(buffer[held:wanted])
+                count = self._connection.recv_into(buffer[held:wanted])
             except TimeoutError as err:
                 raise ConnectionAbortedError("nothing came for too long") from err
             if count == 0:
                 raise ConnectionResetError("the client is gone")
             held += count
-        write(buffer[:held])
-        left -= held
+            self.left -= count
+        return held
 
 
 def _send(connection: socket.socket, file: FileIO, start: int, end: int) -> None:
