@@ -39,7 +39,7 @@ def opener(proxied: ArtifactStore | None, folders: Sequence[str]) -> OpenStore:
     """Opens artifact roots: those of the proxy in this process, others where they are.
 
     Local places are opened only inside one of `folders`: anybody may name a place for the artifacts of an experiment,
-    and a server must not hand out its own files for that.
+    and a server must not hand out its own files for that. Nor does it ask addresses of the web for anybody.
     """
 
     def opened(uri: str) -> ArtifactStore:
@@ -53,6 +53,8 @@ def opener(proxied: ArtifactStore | None, folders: Sequence[str]) -> OpenStore:
                 f"The artifacts at '{uri}' lie in a folder that this server gives nothing out of. If it should, start it "
                 "with --artifact-folder and that folder."
             )
+        if scheme.lower() in {"http", "https"}:
+            raise NotOffered(f"The artifacts at '{uri}' are not on this server, and it fetches nothing from the web.")
         return open_store(uri)
 
     return opened
