@@ -18,6 +18,9 @@ MAX_TEXT_LENGTH = 16_384
 MAX_LONG_TEXT_LENGTH = 1_048_576
 """Characters of the id of something elsewhere, of a line of text, and of pages of it."""
 
+MAX_QUERY_URI_LENGTH = 3_000
+"""Characters of a URI in a query: with a path beside it, all encoded, it has to fit into the 64 KB of a request line."""
+
 _ID, _TEXT, _PAGES, _KEY = MAX_ID_LENGTH, MAX_TEXT_LENGTH, MAX_LONG_TEXT_LENGTH, limits.MAX_KEY_LENGTH
 
 BOUNDS: dict[type[Request], dict[str, int]] = {
@@ -49,7 +52,7 @@ BOUNDS: dict[type[Request], dict[str, int]] = {
     registry.UpdateModelVersion: {"description": _PAGES},
     artifacts.RecordFiles: {"uri": _TEXT},
     artifacts.ForgetFiles: {"uri": _TEXT},
-    artifacts.GetManifest: {"uri": _TEXT},
+    artifacts.GetManifest: {"uri": MAX_QUERY_URI_LENGTH, "path": limits.MAX_ARTIFACT_PATH_BYTES},
 }
 
 
