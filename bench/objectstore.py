@@ -10,9 +10,9 @@ import tempfile
 from pathlib import Path
 
 from bench.processes import ServerProcess, accepts, environment, free_port
-from mlkeep.blobs.s3.client import S3Client
-from mlkeep.blobs.s3.keys import Keys
-from mlkeep.blobs.s3.place import S3Place
+from mlkeep.blobs.buckets.s3.client import S3Client
+from mlkeep.blobs.buckets.s3.keys import Keys
+from mlkeep.blobs.buckets.s3.place import S3Place
 
 KEY_ID = "AKIAMLKEEPTEST"
 SECRET = "a/secret+with=odd:characters"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mlkeep.blobs.files import FolderStore
+from mlkeep.blobs.folder.store import FolderStore
 from mlkeep.testing.conformance import StorePartsPromises, StorePromises
 from mlkeep.testing.conformance.stores import OpenStore
 

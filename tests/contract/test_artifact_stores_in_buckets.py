@@ -9,11 +9,11 @@ import urllib3
 from obstore.store import S3Store
 
 from bench.objectstore import KEY_ID, SECRET, S3Server
-from mlkeep.blobs.cloud_bucket import CloudBucket
-from mlkeep.blobs.clouds import client_options, retry_config
+from mlkeep.blobs.buckets.cloud_bucket import CloudBucket
+from mlkeep.blobs.buckets.clouds import client_options, retry_config
+from mlkeep.blobs.buckets.faults import Spot
+from mlkeep.blobs.buckets.store import ObjectStore
 from mlkeep.blobs.contract import PIECE, ArtifactStore
-from mlkeep.blobs.faults import Spot
-from mlkeep.blobs.objects import ObjectStore
 from mlkeep.blobs.opening import open_store as opened
 from mlkeep.core.errors import Unavailable
 from mlkeep.testing.conformance import StorePartsPromises, StorePromises

@@ -20,7 +20,7 @@ import pytest
 
 from bench.processes import MlkeepServer, environment
 from mlkeep import MlkeepClient
-from mlkeep.blobs.sources import fingerprint_of
+from mlkeep.blobs.moving.sources import fingerprint_of
 from mlkeep.core.errors import Unavailable
 from mlkeep.remote.artifacts import ProxiedStore
 from mlkeep.remote.transport import Transport
@@ -33,7 +33,7 @@ PART = 8 * MIB
 UPLOAD = """
 import sys
 from mlkeep import MlkeepClient
-from mlkeep.blobs.sources import fingerprint_of
+from mlkeep.blobs.moving.sources import fingerprint_of
 MlkeepClient(tracking_uri=sys.argv[1]).log_artifact(sys.argv[2], sys.argv[3])
 """
 

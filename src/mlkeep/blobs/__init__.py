@@ -1,1 +1,1 @@
-"""Where the bytes of artifacts lie: folders, object stores, or behind a server."""
+"""Where the bytes of artifacts lie (`folder`, `buckets`), and how they get there (`moving`)."""

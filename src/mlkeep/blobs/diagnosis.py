@@ -11,8 +11,8 @@ from enum import Enum
 import msgspec
 import urllib3
 
+from mlkeep.blobs.buckets.faults import CredentialsRefused
 from mlkeep.blobs.contract import PIECE, ArtifactStore
-from mlkeep.blobs.faults import CredentialsRefused
 from mlkeep.core.errors import (
     Damaged,
     Forbidden,

@@ -6,13 +6,13 @@ import functools
 import os
 from urllib.parse import urlsplit
 
+from mlkeep.blobs.buckets.s3.bucket import S3Bucket
+from mlkeep.blobs.buckets.s3.client import S3Client
+from mlkeep.blobs.buckets.s3.parts import Sessions
+from mlkeep.blobs.buckets.s3.place import S3Place, s3_place
+from mlkeep.blobs.buckets.store import ObjectStore
 from mlkeep.blobs.contract import ArtifactStore
-from mlkeep.blobs.files import FolderStore
-from mlkeep.blobs.objects import ObjectStore
-from mlkeep.blobs.s3.bucket import S3Bucket
-from mlkeep.blobs.s3.client import S3Client
-from mlkeep.blobs.s3.parts import Sessions
-from mlkeep.blobs.s3.place import S3Place, s3_place
+from mlkeep.blobs.folder.store import FolderStore
 from mlkeep.blobs.web import WebStore
 from mlkeep.core.errors import NotOffered
 from mlkeep.core.uris import is_local, local_path, without_password
@@ -49,7 +49,7 @@ def open_store(uri: str) -> ArtifactStore:
 @functools.lru_cache(maxsize=64)
 def _s3_store(place: S3Place, prefix: str) -> ObjectStore:
     if place.keys is None:
-        from mlkeep.blobs.clouds import role_store  # obstore takes a while to load
+        from mlkeep.blobs.buckets.clouds import role_store  # obstore takes a while to load
 
         return role_store(place, prefix)
     bucket = S3Bucket(_s3_client(place))
@@ -63,7 +63,7 @@ def _s3_client(place: S3Place) -> S3Client:
 
 @functools.lru_cache(maxsize=64)
 def _cloud_store(uri: str, settings: frozenset[tuple[str, str]]) -> ObjectStore:  # noqa: ARG001 - obstore reads them itself
-    from mlkeep.blobs.clouds import azure_store, gcs_store  # obstore takes a while to load
+    from mlkeep.blobs.buckets.clouds import azure_store, gcs_store  # obstore takes a while to load
 
     return gcs_store(uri) if uri.lower().startswith("gs:") else azure_store(uri)
 

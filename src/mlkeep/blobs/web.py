@@ -12,8 +12,8 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import Retry, Timeout, make_headers
 
 from mlkeep.blobs import paths
+from mlkeep.blobs.buckets.faults import PASSING
 from mlkeep.blobs.contract import PIECE, Bundles, PartUploads, Signed, Sink
-from mlkeep.blobs.faults import PASSING
 from mlkeep.core.entities import FileInfo
 from mlkeep.core.errors import Forbidden, InvalidInput, MlkeepException, NotFound, Unavailable
 from mlkeep.core.manifest import StoredFile

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from mlkeep.blobs import paths
 from mlkeep.blobs.contract import Signed
-from mlkeep.blobs.threads import shared_out
+from mlkeep.blobs.moving.threads import shared_out
 from mlkeep.core.entities import FileInfo
 from mlkeep.core.errors import BadRequest, InternalError, InvalidInput, NoSuchEndpoint, NotFound
 from mlkeep.core.manifest import StoredFile

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from mlkeep.blobs import paths
-from mlkeep.blobs.downloads import Wanted
+from mlkeep.blobs.moving.downloads import Wanted
 from mlkeep.core.entities import FileInfo
 from mlkeep.core.errors import InvalidInput, NotFound
 from mlkeep.core.manifest import StoredFile

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from mlkeep.blobs.transfer import SILENT, Progress
+from mlkeep.blobs.moving.plan import SILENT, Progress
 from mlkeep.remote import settings
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def _wanted() -> bool:
 
 
 class _Bar:
-    """See `blobs.transfer.Progress`. It appears a second after the transfer began, and goes when it ends."""
+    """See `blobs.moving.plan.Progress`. It appears a second after the transfer began, and goes when it ends."""
 
     def __init__(self, what: str) -> None:
         self._what = what

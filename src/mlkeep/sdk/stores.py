@@ -9,11 +9,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from mlkeep.blobs import paths
-from mlkeep.blobs.cache import Cache
 from mlkeep.blobs.contract import ArtifactStore
-from mlkeep.blobs.downloads import Wanted, download_files, wanted_files
-from mlkeep.blobs.transfer import MIB, Plan, Retries
-from mlkeep.blobs.uploads import upload
+from mlkeep.blobs.moving.cache import Cache
+from mlkeep.blobs.moving.downloads import Wanted, download_files, wanted_files
+from mlkeep.blobs.moving.plan import MIB, Plan, Retries
+from mlkeep.blobs.moving.uploads import upload
 from mlkeep.core.entities import FileInfo
 from mlkeep.core.errors import InvalidInput
 from mlkeep.core.manifest import StoredFile
@@ -55,7 +55,7 @@ class ArtifactRoot:
         self.store = store_at(uri, tracking_uri)
 
     def upload(self, source: Path, target: str) -> None:
-        """Upload a file to the path `target`, or what is in a folder below it. See `blobs.uploads.upload`."""
+        """Upload a file to the path `target`, or what is in a folder below it. See `blobs.moving.uploads.upload`."""
         with progress(f"Uploading {source.name}") as shown:
             self._kept(upload(self.store, source, target, progress=shown, plan=plan_for(self.store)))
 

@@ -7,9 +7,9 @@ import functools
 
 import msgspec
 
-from mlkeep.blobs.downloads import digested
-from mlkeep.blobs.threads import shared_out
-from mlkeep.blobs.transfer import Progress
+from mlkeep.blobs.moving.downloads import digested
+from mlkeep.blobs.moving.plan import Progress
+from mlkeep.blobs.moving.threads import shared_out
 from mlkeep.core.errors import NotFound
 from mlkeep.core.manifest import StoredFile
 from mlkeep.sdk import manifests

@@ -10,9 +10,9 @@ from litestar import Litestar
 from litestar.exceptions import HTTPException
 from litestar.types import ExceptionHandlersMap
 
+from mlkeep.blobs.buckets.store import ObjectStore
 from mlkeep.blobs.contract import ArtifactStore
-from mlkeep.blobs.files import FolderStore
-from mlkeep.blobs.objects import ObjectStore
+from mlkeep.blobs.folder.store import FolderStore
 from mlkeep.core.errors import MlkeepException
 from mlkeep.core.uris import is_local
 from mlkeep.server.api import api_routes, failed, gone, no_route, only_artifacts, refused

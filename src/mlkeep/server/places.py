@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mlkeep.blobs.contract import ArtifactStore
-from mlkeep.blobs.files import FolderStore
+from mlkeep.blobs.folder.store import FolderStore
 from mlkeep.blobs.opening import open_store
 from mlkeep.core.errors import Forbidden, MlkeepException, NotOffered
 from mlkeep.core.uris import is_local, local_path, without_password

@@ -14,7 +14,7 @@ import signal
 import sys
 from pathlib import Path
 
-from mlkeep.blobs.files import FolderStore
+from mlkeep.blobs.folder.store import FolderStore
 from mlkeep.core.manifest import StoredFile
 
 PART = 30_000

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mlkeep.blobs.cache import Cache
+from mlkeep.blobs.moving.cache import Cache
 from mlkeep.core.manifest import StoredFile
 
 

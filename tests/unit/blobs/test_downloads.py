@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from mlkeep.blobs.cache import Cache
-from mlkeep.blobs.downloads import download
-from mlkeep.blobs.files import FolderStore
-from mlkeep.blobs.transfer import Plan, Retries
+from mlkeep.blobs.folder.store import FolderStore
+from mlkeep.blobs.moving.cache import Cache
+from mlkeep.blobs.moving.downloads import download
+from mlkeep.blobs.moving.plan import Plan, Retries
 from mlkeep.core.entities import FileInfo
 from mlkeep.core.errors import Damaged, InvalidInput, NotFound, Unavailable
 from mlkeep.core.manifest import StoredFile

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from mlkeep.blobs.contract import PartUpload, PartUploads, Sink
-from mlkeep.blobs.files import FolderStore
-from mlkeep.blobs.folder_parts import FolderParts
+from mlkeep.blobs.folder.parts import FolderParts
+from mlkeep.blobs.folder.store import FolderStore
 from mlkeep.core.errors import Conflict, Damaged, InvalidInput, NotFound
 from mlkeep.testing.conformance.stores import a_file, fetched, some_bytes, stored
 
@@ -70,7 +70,7 @@ def test_an_upload_goes_on_wherever_its_process_was_killed(tmp_path: Path, kind:
 
 def test_processes_upload_parts_of_one_file_together(store: FolderStore, root: Path, upload: PartUpload) -> None:
     program = (
-        "import sys; from pathlib import Path; from mlkeep.blobs.files import FolderStore\n"
+        "import sys; from pathlib import Path; from mlkeep.blobs.folder.store import FolderStore\n"
         "_, root, upload_id, *numbers = sys.argv; data = sys.stdin.buffer.read(); parts = FolderStore(Path(root)).parts\n"
         "for number in map(int, numbers):\n"
         "    sink = parts.sink(upload_id, number); start, end = parts.find(upload_id).range_of(number)\n"

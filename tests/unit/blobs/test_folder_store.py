@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from mlkeep.blobs.fence import Fence
-from mlkeep.blobs.files import FolderStore
+from mlkeep.blobs.folder.fence import Fence
+from mlkeep.blobs.folder.store import FolderStore
 from mlkeep.core.errors import Forbidden, InvalidInput, MlkeepException, NotFound, StorageFull, Unavailable
 from mlkeep.core.manifest import StoredFile
 from mlkeep.testing.conformance.stores import a_file, a_folder, fetched, stored, sunk

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bench.scriptedserver import Answer, ScriptedServer
-from mlkeep.blobs.files import FolderStore
-from mlkeep.blobs.objects import ObjectStore
+from mlkeep.blobs.buckets.store import ObjectStore
+from mlkeep.blobs.folder.store import FolderStore
 from mlkeep.blobs.opening import open_store
 from mlkeep.core.errors import Forbidden, InvalidInput, NotFound, NotOffered
 

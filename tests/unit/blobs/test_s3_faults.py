@@ -10,11 +10,11 @@ import pytest
 from obstore.store import S3Store
 
 from bench.scriptedserver import Answer, ScriptedServer
-from mlkeep.blobs.cloud_bucket import CloudBucket
-from mlkeep.blobs.clouds import client_options, retry_config
+from mlkeep.blobs.buckets.cloud_bucket import CloudBucket
+from mlkeep.blobs.buckets.clouds import client_options, retry_config
+from mlkeep.blobs.buckets.faults import Spot
+from mlkeep.blobs.buckets.store import ObjectStore
 from mlkeep.blobs.contract import PIECE, ArtifactStore, Sink
-from mlkeep.blobs.faults import Spot
-from mlkeep.blobs.objects import ObjectStore
 from mlkeep.blobs.opening import open_store
 from mlkeep.core.errors import Damaged, Forbidden, MlkeepException, NotFound, StorageFull, Unavailable
 from mlkeep.core.manifest import StoredFile

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from mlkeep.blobs.s3.extra_args import ExtraHeaders, extra_headers
-from mlkeep.blobs.s3.keys import Anonymous, BotoKeys, Keys, ProfileKeys, _boto_session, find_keys
-from mlkeep.blobs.s3.place import S3Place, s3_place
+from mlkeep.blobs.buckets.s3.extra_args import ExtraHeaders, extra_headers
+from mlkeep.blobs.buckets.s3.keys import Anonymous, BotoKeys, Keys, ProfileKeys, _boto_session, find_keys
+from mlkeep.blobs.buckets.s3.place import S3Place, s3_place
 from mlkeep.core.errors import InvalidInput
 
 Patch = pytest.MonkeyPatch

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mlkeep.blobs.s3.keys import Keys
-from mlkeep.blobs.s3.signature import EMPTY_SHA256, encoded_path, encoded_query, signed_headers, signed_query
+from mlkeep.blobs.buckets.s3.keys import Keys
+from mlkeep.blobs.buckets.s3.signature import EMPTY_SHA256, encoded_path, encoded_query, signed_headers, signed_query
 
 KEYS = Keys("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
 AT = datetime(2013, 5, 24, tzinfo=UTC)

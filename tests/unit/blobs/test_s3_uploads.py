@@ -12,11 +12,11 @@ import pytest
 import urllib3
 
 from bench.objectstore import S3Server
+from mlkeep.blobs.buckets.s3.parts import S3Multipart, S3Parts, Session
+from mlkeep.blobs.buckets.s3.upload import MIN_PART, part_bytes_for
+from mlkeep.blobs.buckets.store import AT_ONCE, ObjectStore
 from mlkeep.blobs.contract import PIECE, PartUpload
-from mlkeep.blobs.objects import AT_ONCE, ObjectStore
 from mlkeep.blobs.opening import open_store
-from mlkeep.blobs.s3.parts import S3Multipart, S3Parts, Session
-from mlkeep.blobs.s3.upload import MIN_PART, part_bytes_for
 from mlkeep.core.errors import InvalidInput, NotFound, Unavailable
 from mlkeep.core.manifest import StoredFile
 
@@ -237,10 +237,10 @@ def test_uploads_of_another_folder_are_not_shown(place: Place) -> None:
 def test_what_was_left_long_ago_is_swept_up(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     old = place.parts.begin("old", len(LARGE), "fingerprint", MIN_PART)
     now = time.time()
-    monkeypatch.setattr("mlkeep.blobs.s3.parts.time.time", lambda: now + 6 * 24 * 3600)
+    monkeypatch.setattr("mlkeep.blobs.buckets.s3.parts.time.time", lambda: now + 6 * 24 * 3600)
     younger = place.parts.begin("younger", len(LARGE), "fingerprint", MIN_PART)
     assert [file.stem for file in place.sessions()] == sorted([old.upload_id, younger.upload_id])
-    monkeypatch.setattr("mlkeep.blobs.s3.parts.time.time", lambda: now + 8 * 24 * 3600)
+    monkeypatch.setattr("mlkeep.blobs.buckets.s3.parts.time.time", lambda: now + 8 * 24 * 3600)
     place.parts.begin("younger", len(LARGE), "fingerprint", MIN_PART)
     assert [file.stem for file in place.sessions()] == [younger.upload_id]
     with pytest.raises(NotFound, match=old.upload_id):

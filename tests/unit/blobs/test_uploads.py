@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from mlkeep.blobs.contract import PartUpload, PartUploads, Sink
-from mlkeep.blobs.files import FolderStore
-from mlkeep.blobs.transfer import Plan, Retries
-from mlkeep.blobs.uploads import upload
+from mlkeep.blobs.folder.store import FolderStore
+from mlkeep.blobs.moving.plan import Plan, Retries
+from mlkeep.blobs.moving.uploads import upload
 from mlkeep.core.errors import Conflict, Damaged, InvalidInput, NotFound, Unavailable
 from mlkeep.core.manifest import StoredFile
 

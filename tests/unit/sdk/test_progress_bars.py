@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from mlkeep.blobs.transfer import SILENT
+from mlkeep.blobs.moving.plan import SILENT
 from mlkeep.sdk import progress
 
 

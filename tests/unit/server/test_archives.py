@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mlkeep.blobs.contract import PIECE
-from mlkeep.blobs.files import FolderStore
+from mlkeep.blobs.folder.store import FolderStore
 from mlkeep.core.entities import FileInfo
 from mlkeep.server.artifacts.archive import zipped
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mlkeep.blobs.files import FolderStore
+from mlkeep.blobs.folder.store import FolderStore
 from mlkeep.core.errors import InvalidInput, NotFound
 from mlkeep.server.artifacts.headers import (
     FileFacts,

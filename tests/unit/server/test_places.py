@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mlkeep.blobs.files import FolderStore
+from mlkeep.blobs.folder.store import FolderStore
 from mlkeep.core.errors import Forbidden, MlkeepException, NotOffered
 from mlkeep.server.places import opener
 

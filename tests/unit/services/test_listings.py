@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mlkeep.blobs.files import FolderStore
+from mlkeep.blobs.folder.store import FolderStore
 from mlkeep.core.errors import InvalidInput
 from mlkeep.services import listings
 from mlkeep.services.listings import listing

@@ -11,7 +11,7 @@ import pytest
 import schemathesis
 from litestar.routes import HTTPRoute
 
-from mlkeep.blobs.files import FolderStore
+from mlkeep.blobs.folder.store import FolderStore
 from mlkeep.blobs.opening import open_store
 from mlkeep.core import limits
 from mlkeep.server.app import build_app

@@ -11,7 +11,7 @@ import msgspec
 
 from mlkeep.blobs import paths
 from mlkeep.blobs.contract import ArtifactStore, Sink
-from mlkeep.blobs.files import FolderStore
+from mlkeep.blobs.folder.store import FolderStore
 from mlkeep.core import limits
 from mlkeep.core.errors import Damaged
 from mlkeep.core.manifest import StoredFile

@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 
 from mlkeep.blobs.contract import PIECE
-from mlkeep.blobs.fence import remove_stale
+from mlkeep.blobs.folder.fence import remove_stale
 from mlkeep.blobs.paths import STAGING, UPLOAD_PREFIX
 from mlkeep.core.errors import InvalidInput, NotFound, StorageFull, Unavailable
 

@@ -12,9 +12,9 @@ import msgspec
 
 from mlkeep.blobs import paths
 from mlkeep.blobs.contract import PartUpload, Sink
-from mlkeep.blobs.fence import Fence, remove_stale
-from mlkeep.blobs.streams import digest_of, open_twin, show_or_link
-from mlkeep.blobs.upload_folder import (
+from mlkeep.blobs.folder.fence import Fence, remove_stale
+from mlkeep.blobs.folder.streams import digest_of, open_twin, show_or_link
+from mlkeep.blobs.folder.upload import (
     Meta,
     UploadFolder,
     digest_at,

@@ -14,8 +14,8 @@ from typing import IO
 import msgspec
 
 from mlkeep.blobs.contract import ArtifactStore
-from mlkeep.blobs.threads import shared_out
-from mlkeep.blobs.transfer import Plan, Progress, Retries
+from mlkeep.blobs.moving.plan import Plan, Progress, Retries
+from mlkeep.blobs.moving.threads import shared_out
 from mlkeep.core.errors import Damaged, Unavailable
 
 _READ_BACK = 256 * 1024

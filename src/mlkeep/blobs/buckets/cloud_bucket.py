@@ -17,10 +17,10 @@ from obstore.exceptions import (
 )
 from obstore.store import AzureStore, GCSStore, S3Store
 
-from mlkeep.blobs.bucket import Body, BrokenOff, Entry, Upload
+from mlkeep.blobs.buckets.bucket import Body, BrokenOff, Entry, Upload
+from mlkeep.blobs.buckets.faults import Fault, Spot, error_of, fault_in
+from mlkeep.blobs.buckets.s3.upload import part_bytes_for
 from mlkeep.blobs.contract import PIECE, Signed
-from mlkeep.blobs.faults import Fault, Spot, error_of, fault_in
-from mlkeep.blobs.s3.upload import part_bytes_for
 from mlkeep.core.errors import MlkeepException, NotFound, Unavailable
 
 Store: TypeAlias = S3Store | GCSStore | AzureStore

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from mlkeep.blobs.contract import PIECE, ArtifactStore, AskingParts, Bundles, PartUpload, PartUploads
-from mlkeep.blobs.sources import SourceFile, source_files
-from mlkeep.blobs.threads import shared_out
-from mlkeep.blobs.transfer import MAX_PARTS, MIN_PART_BYTES, SILENT, Plan, Progress, bundled, patiently
+from mlkeep.blobs.moving.plan import MAX_PARTS, MIN_PART_BYTES, SILENT, Plan, Progress, bundled, patiently
+from mlkeep.blobs.moving.sources import SourceFile, source_files
+from mlkeep.blobs.moving.threads import shared_out
 from mlkeep.core.errors import Conflict, Damaged, NotFound, NotOffered
 from mlkeep.core.manifest import StoredFile
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import msgspec
 
-from mlkeep.blobs.cache import Cache
 from mlkeep.blobs.contract import ArtifactStore, Bundles
-from mlkeep.blobs.landing import Landing, appearing, write_new
-from mlkeep.blobs.ranges import Received, receive, resumed
-from mlkeep.blobs.threads import shared_out
-from mlkeep.blobs.transfer import SILENT, Plan, Progress, bundled, patiently
+from mlkeep.blobs.moving.cache import Cache
+from mlkeep.blobs.moving.landing import Landing, appearing, write_new
+from mlkeep.blobs.moving.plan import SILENT, Plan, Progress, bundled, patiently
+from mlkeep.blobs.moving.ranges import Received, receive, resumed
+from mlkeep.blobs.moving.threads import shared_out
 from mlkeep.core.errors import Damaged, InvalidInput, NotFound, Unavailable
 from mlkeep.core.manifest import StoredFile
 

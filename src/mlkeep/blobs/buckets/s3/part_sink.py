@@ -7,9 +7,9 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 
-from mlkeep.blobs.faults import Fault
-from mlkeep.blobs.s3.bucket import S3Bucket
-from mlkeep.blobs.s3.client import Refused
+from mlkeep.blobs.buckets.faults import Fault
+from mlkeep.blobs.buckets.s3.bucket import S3Bucket
+from mlkeep.blobs.buckets.s3.client import Refused
 from mlkeep.core.errors import Damaged, InvalidInput, MlkeepException
 from mlkeep.core.manifest import StoredFile
 

@@ -11,11 +11,11 @@ from contextlib import suppress
 import msgspec
 
 from mlkeep.blobs import paths
+from mlkeep.blobs.buckets.s3.bucket import S3Bucket
+from mlkeep.blobs.buckets.s3.documents import Part
+from mlkeep.blobs.buckets.s3.part_sink import S3PartSink
+from mlkeep.blobs.buckets.s3.upload import part_bytes_for
 from mlkeep.blobs.contract import PartUpload, Signed, Sink
-from mlkeep.blobs.s3.bucket import S3Bucket
-from mlkeep.blobs.s3.documents import Part
-from mlkeep.blobs.s3.part_sink import S3PartSink
-from mlkeep.blobs.s3.upload import part_bytes_for
 from mlkeep.core.errors import Forbidden, InvalidInput, MlkeepException, NotFound
 from mlkeep.core.manifest import StoredFile
 

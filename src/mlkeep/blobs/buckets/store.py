@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from mlkeep.blobs import paths
-from mlkeep.blobs.bucket import Body, BrokenOff, Bucket, Entry, Upload
+from mlkeep.blobs.buckets.bucket import Body, BrokenOff, Bucket, Entry, Upload
+from mlkeep.blobs.buckets.s3.file_upload import put_in_parts
+from mlkeep.blobs.buckets.s3.parts import S3Multipart, S3Parts, Sessions
 from mlkeep.blobs.contract import PIECE, Bundles, PartUploads, Signed
-from mlkeep.blobs.s3.file_upload import put_in_parts
-from mlkeep.blobs.s3.parts import S3Multipart, S3Parts, Sessions
 from mlkeep.core.entities import FileInfo
 from mlkeep.core.errors import InvalidInput, NotFound, Unavailable
 from mlkeep.core.manifest import StoredFile

@@ -9,8 +9,8 @@ from collections import deque
 from concurrent.futures import Future
 from typing import IO
 
-from mlkeep.blobs.s3.parts import S3Parts
-from mlkeep.blobs.s3.upload import in_sender
+from mlkeep.blobs.buckets.s3.parts import S3Parts
+from mlkeep.blobs.buckets.s3.upload import in_sender
 from mlkeep.core.errors import Unavailable
 from mlkeep.core.manifest import StoredFile
 

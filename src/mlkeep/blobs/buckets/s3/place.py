@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from mlkeep.blobs.bucket import split_uri
-from mlkeep.blobs.s3.extra_args import ExtraHeaders, extra_headers
-from mlkeep.blobs.s3.keys import Anonymous, KeySource, find_keys, profile_section
+from mlkeep.blobs.buckets.bucket import split_uri
+from mlkeep.blobs.buckets.s3.extra_args import ExtraHeaders, extra_headers
+from mlkeep.blobs.buckets.s3.keys import Anonymous, KeySource, find_keys, profile_section
 from mlkeep.core.errors import InvalidInput
 from mlkeep.core.settings import flag, setting, variable
 

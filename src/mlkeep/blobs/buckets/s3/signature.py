@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from urllib.parse import quote
 
-from mlkeep.blobs.s3.keys import Keys
+from mlkeep.blobs.buckets.s3.keys import Keys
 
 UNSIGNED = "UNSIGNED-PAYLOAD"
 """Stands for the digest of a body that is not part of the signature."""

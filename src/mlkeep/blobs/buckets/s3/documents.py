@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape
 
 import msgspec
 
-from mlkeep.blobs.bucket import Entry
+from mlkeep.blobs.buckets.bucket import Entry
 
 
 class Page(msgspec.Struct, frozen=True):

@@ -9,13 +9,13 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from typing import TypeVar
 from urllib.parse import quote
 
-from mlkeep.blobs.bucket import Body, BrokenOff, Entry, Upload
+from mlkeep.blobs.buckets.bucket import Body, BrokenOff, Entry, Upload
+from mlkeep.blobs.buckets.faults import Fault
+from mlkeep.blobs.buckets.s3 import documents
+from mlkeep.blobs.buckets.s3.client import Answer, Refused, S3Client, pieces_of
+from mlkeep.blobs.buckets.s3.documents import Part
+from mlkeep.blobs.buckets.s3.upload import S3Upload
 from mlkeep.blobs.contract import Signed
-from mlkeep.blobs.faults import Fault
-from mlkeep.blobs.s3 import documents
-from mlkeep.blobs.s3.client import Answer, Refused, S3Client, pieces_of
-from mlkeep.blobs.s3.documents import Part
-from mlkeep.blobs.s3.upload import S3Upload
 from mlkeep.core.errors import MlkeepException, Unavailable
 
 _DELETED_AT_ONCE = 1000

@@ -28,8 +28,8 @@ import msgspec
 
 from mlkeep.blobs import paths
 from mlkeep.blobs.contract import PartUpload
-from mlkeep.blobs.fence import Fence, remove_file
-from mlkeep.blobs.streams import pieces_at
+from mlkeep.blobs.folder.fence import Fence, remove_file
+from mlkeep.blobs.folder.streams import pieces_at
 from mlkeep.core.errors import NotFound, Unavailable
 
 _UPLOAD_ID = re.compile(r"[0-9a-f]{32}")

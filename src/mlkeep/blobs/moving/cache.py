@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from mlkeep.blobs.contract import PIECE
-from mlkeep.blobs.landing import appearing, beside
+from mlkeep.blobs.moving.landing import appearing, beside
 from mlkeep.core.manifest import StoredFile
 
 _KEPT_OF_FULL = 0.9

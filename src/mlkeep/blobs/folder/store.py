@@ -13,9 +13,9 @@ from pathlib import Path
 
 from mlkeep.blobs import paths
 from mlkeep.blobs.contract import PIECE, Bundles, PartUploads, Signed
-from mlkeep.blobs.fence import Fence, remove_file, remove_stale, temporary_in
-from mlkeep.blobs.folder_parts import FolderParts
-from mlkeep.blobs.streams import FileSink, Pieces, digest_of, open_twin, pieces_of
+from mlkeep.blobs.folder.fence import Fence, remove_file, remove_stale, temporary_in
+from mlkeep.blobs.folder.parts import FolderParts
+from mlkeep.blobs.folder.streams import FileSink, Pieces, digest_of, open_twin, pieces_of
 from mlkeep.core.entities import FileInfo
 from mlkeep.core.errors import InvalidInput, NotFound, Unavailable
 from mlkeep.core.manifest import StoredFile

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from obstore.exceptions import BaseError
 from obstore.store import AzureStore, GCSStore, S3Store
 
-from mlkeep.blobs.bucket import split_uri
-from mlkeep.blobs.cloud_bucket import CloudBucket
-from mlkeep.blobs.faults import Spot
-from mlkeep.blobs.objects import ObjectStore
-from mlkeep.blobs.s3.client import CONNECT_S, MAX_PAUSE_S, timeout_s
-from mlkeep.blobs.s3.extra_args import ExtraHeaders
-from mlkeep.blobs.s3.place import S3Place
+from mlkeep.blobs.buckets.bucket import split_uri
+from mlkeep.blobs.buckets.cloud_bucket import CloudBucket
+from mlkeep.blobs.buckets.faults import Spot
+from mlkeep.blobs.buckets.s3.client import CONNECT_S, MAX_PAUSE_S, timeout_s
+from mlkeep.blobs.buckets.s3.extra_args import ExtraHeaders
+from mlkeep.blobs.buckets.s3.place import S3Place
+from mlkeep.blobs.buckets.store import ObjectStore
 from mlkeep.core.errors import InvalidInput
 from mlkeep.core.settings import number
 

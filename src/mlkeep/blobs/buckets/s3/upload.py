@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from mlkeep.core.errors import MlkeepException
 
 if TYPE_CHECKING:
-    from mlkeep.blobs.s3.bucket import S3Bucket
+    from mlkeep.blobs.buckets.s3.bucket import S3Bucket
 
 MIN_PART = 5 * 1024 * 1024
 """Bytes that S3 wants in every part but the last."""

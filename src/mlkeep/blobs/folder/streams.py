@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from mlkeep.blobs.contract import PIECE
-from mlkeep.blobs.fence import Fence, remove_file
+from mlkeep.blobs.folder.fence import Fence, remove_file
 from mlkeep.core.errors import Unavailable
 from mlkeep.core.manifest import StoredFile
 

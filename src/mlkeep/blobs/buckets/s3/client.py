@@ -16,11 +16,11 @@ import urllib3
 from urllib3.exceptions import HTTPError, InsecureRequestWarning
 from urllib3.util import Timeout
 
+from mlkeep.blobs.buckets.faults import Fault, Spot, error_of, fault_in
+from mlkeep.blobs.buckets.s3 import signature
+from mlkeep.blobs.buckets.s3.keys import Anonymous, Keys
+from mlkeep.blobs.buckets.s3.place import S3Place
 from mlkeep.blobs.contract import PIECE, Signed
-from mlkeep.blobs.faults import Fault, Spot, error_of, fault_in
-from mlkeep.blobs.s3 import signature
-from mlkeep.blobs.s3.keys import Anonymous, Keys
-from mlkeep.blobs.s3.place import S3Place
 from mlkeep.core.errors import MlkeepException
 from mlkeep.core.settings import number
 

@@ -1,0 +1,1 @@
+"""Moving files and folders between this machine and a store."""
