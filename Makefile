@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PROJECT := pyproject.toml packages/mlflow-shim/pyproject.toml
 
-.PHONY: help demo test test-large test-frameworks check format bench lock clean
+.PHONY: help demo test test-large test-frameworks check format bench bench-artifacts lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -16,6 +16,7 @@ help:
 	@echo "make check   linters, types and the direction of imports"
 	@echo "make format  let ruff rewrite the code"
 	@echo "make bench   measure mlkeep beside MLflow"
+	@echo "make bench-artifacts  measure how files are moved, beside MLflow and plain copies (15 minutes)"
 	@echo "make lock    compile requirements/ anew from pyproject.toml"
 	@echo "make clean   remove what the other targets made"
 
@@ -44,6 +45,9 @@ format: $(VENV)/.dev
 
 bench: $(VENV)/.test
 	@$(BIN)/python -m bench.first_light
+
+bench-artifacts: $(VENV)/.test
+	@$(BIN)/python -m bench.artifacts
 
 # One environment, filled as far as the target asks. A stamp stands for "installed as these files say".
 $(VENV)/.python:
