@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PROJECT := pyproject.toml packages/mlflow-shim/pyproject.toml
 
-.PHONY: help demo test test-large test-frameworks check format bench bench-artifacts lock clean
+.PHONY: help demo test test-tour test-large test-frameworks check format bench bench-artifacts lock clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    track, register, serve and predict, on this machine (Ctrl-C ends it)"
 	@echo "make test    run all tests but those of the next target"
+	@echo "make test-tour  have the official clients and their commands make every call they have"
 	@echo "make test-large  move files of up to 5 GB there and back (some minutes, 16 GB of disk)"
 	@echo "make test-frameworks  run Optuna, Lightning, transformers, scikit-learn, XGBoost and LightGBM (2 GB, once)"
 	@echo "make check   linters, types and the direction of imports"
@@ -25,6 +26,9 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.test
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
+
+test-tour: $(VENV)/.test
+	@$(BIN)/python -m pytest -m tour tests/interop --numprocesses auto --dist loadgroup
 
 test-large: $(VENV)/.test
 	@$(BIN)/python -m pytest -m large tests/large

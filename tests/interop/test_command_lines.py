@@ -15,7 +15,7 @@ from mlkeep.cli.main import main
 from mlkeep.sdk.client import MlkeepClient
 from mlkeep.testing.conformance.suite import unique
 
-pytestmark = [pytest.mark.interop, pytest.mark.xdist_group("official")]
+pytestmark = [pytest.mark.interop, pytest.mark.tour, pytest.mark.xdist_group("official")]
 
 
 def theirs(library: Library, address: str, *words: str) -> str:

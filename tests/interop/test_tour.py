@@ -18,7 +18,11 @@ from tests.interop.tour.compare import Difference, differences
 from tests.interop.tour.scope import OUT_OF_SCOPE, is_out_of_scope
 from tests.interop.tour.servers import Recording, mlkeep_server, official_server, toured
 
-pytestmark = [pytest.mark.interop, pytest.mark.xdist_group("tour")]  # all of it stands on the same tours
+pytestmark = [
+    pytest.mark.interop,
+    pytest.mark.tour,
+    pytest.mark.xdist_group("tour"),
+]  # all of it stands on the same tours
 
 CLIENTS = (2, 3)
 """Major versions; each in its newest release."""

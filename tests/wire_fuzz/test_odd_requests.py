@@ -284,7 +284,8 @@ def test_what_the_document_says_is_too_long_is_refused(watched: Watched, kind: t
         row = next(row for row in WITH_BODY if around in row.request.__struct_fields__)
         sent = with_field(plain_body(watched.server, row), around, f"[{template % f'{json.dumps(name)}: {value}'}]")
     elif (row := BY_REQUEST[kind]).methods == ("GET",):
-        query = f"run_id={watched.server.run_id}&metric_key=loss&{name}={value}"
+        others = {"run_id": watched.server.run_id, "metric_key": "loss", "uri": "mlflow-artifacts:/x"}
+        query = "&".join(f"{field}={text}" for field, text in {**others, name: value}.items())
         answer = watched.server.ask("GET", f"{row.paths[0]}?{query}")
         assert (answer.status, name in answer.error["message"]) == (400, True)
         return
