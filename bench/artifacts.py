@@ -139,15 +139,16 @@ def plain_copy(files: Files, scratch: Path) -> Taken:
 
 def rclone_copy(s3: S3Server, files: Files, scratch: Path) -> Taken:
     """`rclone copy` to the endpoint and back, with its own settings but for the checks that cost a request a file."""
-    remote = f":s3,provider=Other,endpoint='{s3.url}',access_key_id={KEY_ID},secret_access_key={SECRET}:"
-    place = f"{remote}{s3.new_bucket()}/copied"
+    settings = {"TYPE": "s3", "PROVIDER": "Other", "ENDPOINT": s3.url}
+    settings |= {"ACCESS_KEY_ID": KEY_ID, "SECRET_ACCESS_KEY": SECRET}
+    place = f"bench:{s3.new_bucket()}/copied"
     quick = ["--s3-no-check-bucket", "--transfers", "8", "--config", os.devnull]
     return by_commands(
         lambda source: [RCLONE, "copy", *quick, str(source), f"{place}/{source.name}"],
         lambda source, target: [RCLONE, "copy", *quick, f"{place}/{source.name}", str(target)],
         files,
         scratch,
-        {},
+        {f"RCLONE_CONFIG_BENCH_{name}": value for name, value in settings.items()},
     )
 
 
