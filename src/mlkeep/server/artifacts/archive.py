@@ -86,7 +86,10 @@ def zipped(store: ArtifactStore, files: Sequence[FileInfo], above: int) -> Itera
             member = zipfile.ZipInfo(name)
             member.external_attr = _MODE
             member.file_size = file.file_size or 0
-            with archive.open(member, "w", force_zip64=member.file_size >= zipfile.ZIP64_LIMIT // 2) as written:
+            is_large = member.file_size >= zipfile.ZIP64_LIMIT // 2
+            if is_large:
+                member.extract_version = zipfile.ZIP64_VERSION  # Python before 3.11.4 does not say so itself
+            with archive.open(member, "w", force_zip64=is_large) as written:
                 for piece in store.read(file.path):
                     written.write(piece)
                     if out.size >= PIECE:
