@@ -1,6 +1,7 @@
 """Everything a server knows of some experiments, read over REST; whatever differs from time to time has a name instead.
 
-Two servers that were told the same give equal answers here: the same fields, the same values, of the same JSON types.
+Two servers that were told the same give equal answers here: the same fields, the same values, of the same JSON types,
+but for the fields that only we have.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 Json = dict[str, Any]
+
+ONLY_OURS = {"artifact_bytes"}
+"""Fields that MLflow does not have (docs/decisions/0007-differences-from-mlflow.md)."""
 
 _MOMENTS = re.compile(r"timestamp(_ms)?$|^(start|end|creation|last_update)_time$")
 _DURATIONS = re.compile(r"_(runtime|per_second|fit_time|score_time)$")
@@ -182,7 +186,7 @@ def _named(value: Any, names: Mapping[str, str], field: str = "") -> Any:
     """A value with names in place of ids, times and names that the server made up."""
     match value:
         case dict():
-            return {each: _named(item, names, each) for each, item in value.items()}
+            return {each: _named(item, names, each) for each, item in value.items() if each not in ONLY_OURS}
         case list():
             return [_named(item, names) for item in value]
         case str():
