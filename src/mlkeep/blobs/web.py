@@ -17,7 +17,7 @@ from mlkeep.blobs.contract import PIECE, Bundles, PartUploads, Signed, Sink
 from mlkeep.core.entities import FileInfo
 from mlkeep.core.errors import Forbidden, InvalidInput, MlkeepException, NotFound, Unavailable
 from mlkeep.core.manifest import StoredFile
-from mlkeep.core.settings import number
+from mlkeep.core.settings import backoff_factor_s, request_retries, request_timeout_s
 
 _RESUMES = 4
 """How often in a row a download that broke off is taken up again."""
@@ -135,7 +135,7 @@ class WebStore:
             answer = self._open(where, at, end)
 
     def _ask(self, method: str, where: str, headers: dict[str, str] | None = None) -> urllib3.BaseHTTPResponse:
-        wait_s = max(number("HTTP_REQUEST_TIMEOUT", 120, most=86_400), 0.001)
+        wait_s = max(request_timeout_s(), 0.001)
         try:
             answer = self._pool.request(
                 method,
@@ -143,9 +143,9 @@ class WebStore:
                 headers={**self._headers, **(headers or {})},
                 timeout=Timeout(connect=min(10, wait_s), read=wait_s),
                 retries=Retry(
-                    total=int(number("HTTP_REQUEST_MAX_RETRIES", 4, most=10)),
+                    total=request_retries(),
                     status_forcelist=PASSING,
-                    backoff_factor=number("HTTP_REQUEST_BACKOFF_FACTOR", 1, most=120),
+                    backoff_factor=backoff_factor_s(),
                     raise_on_status=False,
                 ),
                 preload_content=False,

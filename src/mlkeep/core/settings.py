@@ -34,6 +34,26 @@ def number(name: str, default: float, *, most: float) -> float:
     return value
 
 
+def request_timeout_s() -> float:
+    """Seconds that a request may wait for bytes to come or go."""
+    return number("HTTP_REQUEST_TIMEOUT", 120, most=86_400)
+
+
+def request_retries() -> int:
+    """How often a request that failed is made again."""
+    return int(number("HTTP_REQUEST_MAX_RETRIES", 4, most=10))
+
+
+def backoff_factor_s() -> float:
+    """Seconds to wait before a request is made again, which grow from try to try."""
+    return number("HTTP_REQUEST_BACKOFF_FACTOR", 1, most=120)
+
+
+def backoff_jitter_s() -> float:
+    """Seconds that are added to that by chance, at the most."""
+    return number("HTTP_REQUEST_BACKOFF_JITTER", 1, most=120)
+
+
 def variable(name: str) -> str:
     """The variable that a setting comes from: ours if it is set, else MLflow's."""
     return f"MLKEEP_{name}" if os.environ.get(f"MLKEEP_{name}") else f"MLFLOW_{name}"

@@ -10,9 +10,7 @@ import msgspec
 from mlkeep.core.errors import MlkeepException
 from mlkeep.remote.transport import Transport
 from mlkeep.wire.resources import SERVER_INFO_PATHS
-
-TRANSFER_VERSION = 1
-"""The version of `wire.uploads` that this client speaks."""
+from mlkeep.wire.uploads import TRANSFER_VERSION
 
 _PATIENCE_S = 3
 _REMEMBERED_S = 60

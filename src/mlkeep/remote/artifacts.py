@@ -18,8 +18,8 @@ from mlkeep.core.manifest import StoredFile
 from mlkeep.remote.abilities import Abilities, abilities_of
 from mlkeep.remote.bodies import BytesBody, FileBody
 from mlkeep.remote.proxied_sink import ProxiedSink
-from mlkeep.remote.transport import Body, Transport
-from mlkeep.remote.uploads import ProxiedBundles, ProxiedParts, decoded
+from mlkeep.remote.transport import Body, Transport, decoded
+from mlkeep.remote.uploads import ProxiedBundles, ProxiedParts
 from mlkeep.wire.artifacts import ProxyListResponse
 from mlkeep.wire.resources import BYTES
 from mlkeep.wire.uploads import TRANSFER_ROOT, Tree, digest_header

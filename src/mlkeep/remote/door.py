@@ -7,8 +7,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from mlkeep.core.errors import InternalError
-from mlkeep.remote.transport import Transport
+from mlkeep.remote.transport import Transport, decoded
 from mlkeep.wire.check import checked
 from mlkeep.wire.message import Message, Request, spelled
 from mlkeep.wire.table import BY_REQUEST
@@ -33,12 +32,7 @@ class HttpDoor:
             answer = self.transport.send(method, where, query=query)
         else:
             answer = self.transport.send(method, where, body=msgspec.json.encode(fields))
-        try:
-            return msgspec.json.decode(answer or b"{}", type=endpoint.response, strict=False)
-        except (msgspec.DecodeError, UnicodeDecodeError) as err:
-            raise InternalError(
-                f"The server at {self.transport.base} answered {endpoint.path} with something else than expected: {err}."
-            ) from err
+        return decoded(self.transport, answer, endpoint.response, endpoint.path)
 
 
 def _written(request: Request) -> dict[str, Any]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import base64
 import functools
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from urllib.parse import unquote, urlencode, urlsplit
 
+import msgspec
 import urllib3
 from urllib3.exceptions import HTTPError, InsecureRequestWarning
 from urllib3.util import Retry, Timeout
 
-from mlkeep.core.errors import InvalidInput, MlkeepException, Unavailable
+from mlkeep.core.errors import InternalError, InvalidInput, MlkeepException, Unavailable
+from mlkeep.core.settings import backoff_factor_s, backoff_jitter_s, request_retries, request_timeout_s
 from mlkeep.remote import settings
 from mlkeep.version import __version__
 from mlkeep.wire import errors
@@ -28,6 +30,9 @@ _SENT_AT_ONCE = 256 * 1024
 
 _CONNECTIONS = 32
 """Connections to one server that are kept for the next request."""
+
+
+M = TypeVar("M")
 
 
 class Body(Protocol):
@@ -77,7 +82,7 @@ class Transport:
             Unavailable: the server does not answer.
         """
         headers = {"Content-Type": "application/json"} if body is not None else {}
-        timeout_s = max(_timeout_s(), at_least_s)
+        timeout_s = max(request_timeout_s(), at_least_s)
         data: bytes = self._request(method, path, query=query, body=body, headers=headers, timeout_s=timeout_s).data
         return data
 
@@ -138,7 +143,7 @@ class Transport:
                 url,
                 body=body,
                 headers={**_standing_headers(self._own), **(headers or {})},
-                timeout=Timeout(_timeout_s() if timeout_s is None else timeout_s),
+                timeout=Timeout(request_timeout_s() if timeout_s is None else timeout_s),
                 retries=retries or _retries(),
                 preload_content=not stream,
             )
@@ -187,18 +192,14 @@ class Stream:
             self._response.release_conn()
 
 
-def _timeout_s() -> float:
-    return settings.number("HTTP_REQUEST_TIMEOUT", 120, most=86_400)
-
-
 def _retries() -> Retry:
     return Retry(
-        total=int(settings.number("HTTP_REQUEST_MAX_RETRIES", 4, most=10)),
+        total=request_retries(),
         redirect=3,
         allowed_methods=None,
         status_forcelist=RETRIED,
-        backoff_factor=settings.number("HTTP_REQUEST_BACKOFF_FACTOR", 1, most=120),
-        backoff_jitter=settings.number("HTTP_REQUEST_BACKOFF_JITTER", 1, most=120),
+        backoff_factor=backoff_factor_s(),
+        backoff_jitter=backoff_jitter_s(),
         respect_retry_after_header=settings.flag("HTTP_RESPECT_RETRY_AFTER_HEADER", default=True),
         raise_on_status=False,
     )
@@ -236,6 +237,17 @@ def _tls() -> dict[str, Any]:
 def _reason(err: BaseException) -> str:
     inner = getattr(err, "reason", None)
     return _reason(inner) if isinstance(inner, BaseException) else f"{type(err).__name__}: {err}".rstrip(".")
+
+
+def decoded(transport: Transport, body: bytes, kind: type[M], what: str = "") -> M:
+    """A message of the server, in answer to `what`. Raises InternalError: it is another one."""
+    try:
+        return msgspec.json.decode(body or b"{}", type=kind, strict=False)
+    except (msgspec.DecodeError, UnicodeDecodeError) as err:
+        asked = f" {what}" if what else ""
+        raise InternalError(
+            f"The server at {transport.base} answered{asked} with something else than expected: {err}."
+        ) from err
 
 
 @functools.cache

@@ -15,7 +15,7 @@ from mlkeep.blobs.contract import PartUpload
 from mlkeep.core.errors import Damaged, InternalError, InvalidInput, MlkeepException, NoSuchEndpoint, NotFound
 from mlkeep.core.manifest import StoredFile
 from mlkeep.remote.bodies import BytesBody
-from mlkeep.remote.transport import Transport
+from mlkeep.remote.transport import Transport, decoded
 from mlkeep.wire.artifacts import StoredFileMessage
 from mlkeep.wire.resources import BYTES, JSON
 from mlkeep.wire.uploads import (
@@ -177,16 +177,6 @@ class ProxiedPart:
         path = f"{_address(self._begun.upload_id)}/{self._number}"
         self._transport.upload("PUT", path, BytesBody(data), headers=headers)
         self._sent = True
-
-
-def decoded(transport: Transport, body: bytes, kind: type[M]) -> M:
-    """A message of the server. Raises InternalError: it is another one."""
-    try:
-        return msgspec.json.decode(body or b"{}", type=kind, strict=False)
-    except (msgspec.DecodeError, UnicodeDecodeError) as err:
-        raise InternalError(
-            f"The server at {transport.base} answered with something else than expected: {err}."
-        ) from err
 
 
 def _address(upload_id: str) -> str:

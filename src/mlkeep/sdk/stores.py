@@ -12,11 +12,12 @@ from mlkeep.blobs import paths
 from mlkeep.blobs.contract import ArtifactStore
 from mlkeep.blobs.moving.cache import Cache
 from mlkeep.blobs.moving.downloads import Wanted, download_files, wanted_files
-from mlkeep.blobs.moving.plan import MIB, Plan, Retries
+from mlkeep.blobs.moving.plan import MIB, PARTS_FROM, RANGES_FROM, Plan, Retries
 from mlkeep.blobs.moving.uploads import upload
 from mlkeep.core.entities import FileInfo
 from mlkeep.core.errors import InvalidInput
 from mlkeep.core.manifest import StoredFile
+from mlkeep.core.settings import backoff_factor_s, backoff_jitter_s, request_retries
 from mlkeep.remote import settings
 from mlkeep.remote.artifacts import ProxiedStore
 from mlkeep.remote.transport import transport_to
@@ -129,15 +130,15 @@ def plan_for(store: ArtifactStore) -> Plan:
     ranged = not plain or settings.flag("ENABLE_PROXY_MULTIPART_DOWNLOAD")
     usual = Plan()
     return Plan(
-        parts_from=_bytes("MULTIPART_UPLOAD_MINIMUM_FILE_SIZE", 32 * MIB),
+        parts_from=_bytes("MULTIPART_UPLOAD_MINIMUM_FILE_SIZE", PARTS_FROM),
         part_bytes=_bytes("MULTIPART_UPLOAD_CHUNK_SIZE", usual.part_bytes),
-        ranges_from=_bytes("MULTIPART_DOWNLOAD_MINIMUM_FILE_SIZE", 64 * MIB) if ranged else None,
+        ranges_from=_bytes("MULTIPART_DOWNLOAD_MINIMUM_FILE_SIZE", RANGES_FROM) if ranged else None,
         range_bytes=max(MIB, min(_bytes("MULTIPART_DOWNLOAD_CHUNK_SIZE", usual.range_bytes), 64 * MIB)),
         # requests to a proxy are repeated by the transport; a stream that broke off is gone on with all the same
         retries=Retries(
-            most=0 if proxied else int(settings.number("HTTP_REQUEST_MAX_RETRIES", 4, most=10)),
-            backoff_s=settings.number("HTTP_REQUEST_BACKOFF_FACTOR", 1, most=120),
-            jitter_s=settings.number("HTTP_REQUEST_BACKOFF_JITTER", 1, most=120),
+            most=0 if proxied else request_retries(),
+            backoff_s=backoff_factor_s(),
+            jitter_s=backoff_jitter_s(),
         ),
         verify=settings.flag("VERIFY_ARTIFACTS", default=True),
     )

@@ -8,7 +8,7 @@ import functools
 import msgspec
 
 from mlkeep.blobs.moving.downloads import digested
-from mlkeep.blobs.moving.plan import Progress
+from mlkeep.blobs.moving.plan import Plan, Progress
 from mlkeep.blobs.moving.threads import shared_out
 from mlkeep.core.errors import NotFound
 from mlkeep.core.manifest import StoredFile
@@ -61,16 +61,16 @@ def verification(root: ArtifactRoot, path: str, *, record: bool = False) -> Veri
     plan = plan_for(root.store)
     with progress("Verifying artifacts") as shown:
         shown.begin(len(there), sum(there.values()))
-        checks = [functools.partial(_found, root, name, shown) for name in sorted(there)]
+        checks = [functools.partial(_found, root, name, plan, shown) for name in sorted(there)]
         found = {file.path: file for file in shared_out(checks, plan.threads) if file is not None}
     if record:
         _take_as_it_is(root, recorded, found)
     return Verification([_check(name, found.get(name), recorded.get(name)) for name in sorted({*found, *recorded})])
 
 
-def _found(root: ArtifactRoot, path: str, shown: Progress) -> StoredFile | None:
+def _found(root: ArtifactRoot, path: str, plan: Plan, shown: Progress) -> StoredFile | None:
     try:
-        file = digested(root.store, path, progress=shown, plan=plan_for(root.store))
+        file = digested(root.store, path, progress=shown, plan=plan)
     except NotFound:  # deleted meanwhile
         return None
     shown.done()

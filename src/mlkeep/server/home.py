@@ -14,6 +14,7 @@ from mlkeep.services.dispatch import Dispatcher
 from mlkeep.version import __version__
 from mlkeep.wire.openapi import document
 from mlkeep.wire.resources import OPENAPI_PATH, SERVER_INFO_PATHS, ServerInfo
+from mlkeep.wire.uploads import TRANSFER_VERSION
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -92,10 +93,6 @@ def home_routes(dispatcher: Dispatcher | None, served: Served | None, prefix: st
 
     about = [home, health, version, server_info]
     return about if dispatcher is None else [*about, openapi]
-
-
-TRANSFER_VERSION = 1
-"""Of what `wire.uploads` describes."""
 
 
 @functools.cache

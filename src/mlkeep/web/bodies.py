@@ -14,6 +14,9 @@ from litestar.types import Receive, Send
 if TYPE_CHECKING:
     from mlkeep.web.direct import Connection
 
+EXTENSION = "mlkeep.direct"
+"""Under this name a scope offers the short way of its connection, if it has one (`mlkeep.web.direct`)."""
+
 PIECE = 1024 * 1024
 """Bytes handed on at a time."""
 
@@ -43,7 +46,7 @@ async def in_thread(work: Callable[[], T]) -> T:
 
 def _direct(scope: Any) -> Connection | None:
     """The short way of a connection, if it has one."""
-    connection: Connection | None = scope.get("extensions", {}).get("mlkeep.direct")
+    connection: Connection | None = scope.get("extensions", {}).get(EXTENSION)
     return connection
 
 

@@ -23,10 +23,8 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-EXTENSION = "mlkeep.direct"
-"""Under this name a scope offers its `Connection`."""
+from mlkeep.web.bodies import EXTENSION, PIECE
 
-PIECE = 1024 * 1024
 MOST_AT_ONCE = 64
 """Bodies on this way in one process. Each has a thread for as long as its client takes; further ones go the usual way."""
 

@@ -27,6 +27,9 @@ from mlkeep.wire.message import Int64, Message, Request
 
 TRANSFER_ROOT = "/api/mlkeep/1/artifacts"
 
+TRANSFER_VERSION = 1
+"""Of what is told above: servers say which they speak, and clients speak no other."""
+
 BUNDLE_TYPE = "application/x-mlkeep-bundle"
 """The content type of bundles; their form is told in `mlkeep.blobs.bundles`."""
 

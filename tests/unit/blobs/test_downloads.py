@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
+from mlkeep.blobs.contract import ArtifactStore
 from mlkeep.blobs.folder.store import FolderStore
 from mlkeep.blobs.moving.cache import Cache
-from mlkeep.blobs.moving.downloads import download
+from mlkeep.blobs.moving.downloads import NOTHING, download_files, wanted_files
 from mlkeep.blobs.moving.plan import Plan, Retries
 from mlkeep.core.entities import FileInfo
 from mlkeep.core.errors import Damaged, InvalidInput, NotFound, Unavailable
@@ -21,6 +22,23 @@ from mlkeep.core.manifest import StoredFile
 MIB = 1024 * 1024
 AT_ONCE = Retries(most=2, backoff_s=0, jitter_s=0)
 IN_RANGES = Plan(ranges_from=3 * MIB, range_bytes=MIB, retries=AT_ONCE)
+
+
+def download(
+    store: ArtifactStore,
+    path: str,
+    target: Path,
+    *,
+    expected: Mapping[str, StoredFile] = NOTHING,
+    cache: Cache | None = None,
+    shared: bool = False,
+    plan: Plan | None = None,
+) -> Path:
+    """Download a file or folder into `target`, under its own name. Where it is now."""
+    plan = plan or Plan()
+    wanted = wanted_files(store, path, expected, verify=plan.verify)
+    download_files(store, wanted, target, expected=expected, cache=cache, shared=shared, plan=plan)
+    return target / path.rpartition("/")[2]
 
 
 class Store(FolderStore):

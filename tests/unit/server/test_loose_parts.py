@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from mlkeep.blobs.folder.parts import STALE_S
 from mlkeep.core.errors import InvalidInput, NotFound
-from mlkeep.server.artifacts.loose_parts import STALE_S, LooseParts, LooseUpload
+from mlkeep.server.artifacts.loose_parts import LooseParts, LooseUpload
 
 
 def put(parts: LooseParts, upload_id: str, number: int, data: bytes) -> str:

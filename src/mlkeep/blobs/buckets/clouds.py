@@ -18,7 +18,7 @@ from mlkeep.blobs.buckets.s3.extra_args import ExtraHeaders
 from mlkeep.blobs.buckets.s3.place import S3Place
 from mlkeep.blobs.buckets.store import ObjectStore
 from mlkeep.core.errors import InvalidInput
-from mlkeep.core.settings import number
+from mlkeep.core.settings import backoff_factor_s, request_retries
 
 if TYPE_CHECKING:
     from obstore.store import AzureConfig, ClientConfig, RetryConfig
@@ -146,9 +146,9 @@ def client_options() -> ClientConfig:
 
 def retry_config() -> RetryConfig:
     """How obstore is to repeat requests, by the settings for requests."""
-    factor = max(number("HTTP_REQUEST_BACKOFF_FACTOR", 1, most=120), 0.001)
+    factor = max(backoff_factor_s(), 0.001)
     return {
-        "max_retries": int(number("HTTP_REQUEST_MAX_RETRIES", 4, most=10)),
+        "max_retries": request_retries(),
         "retry_timeout": timedelta(seconds=2 * timeout_s()),
         "backoff": {
             "init_backoff": timedelta(seconds=factor / 2),

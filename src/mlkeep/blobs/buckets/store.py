@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -13,6 +14,7 @@ from mlkeep.blobs.buckets.bucket import Body, BrokenOff, Bucket, Entry, Upload
 from mlkeep.blobs.buckets.s3.file_upload import put_in_parts
 from mlkeep.blobs.buckets.s3.parts import S3Multipart, S3Parts, Sessions
 from mlkeep.blobs.contract import PIECE, Bundles, PartUploads, Signed
+from mlkeep.blobs.sinks import filled
 from mlkeep.core.entities import FileInfo
 from mlkeep.core.errors import InvalidInput, NotFound, Unavailable
 from mlkeep.core.manifest import StoredFile
@@ -82,15 +84,7 @@ class ObjectStore:
                 return self.put_bytes(name, file.read())
             if (parts := self.s3_parts) is not None:
                 return put_in_parts(parts, name, file)
-            sink = self.sink(name, size)
-            try:
-                while piece := file.read(PIECE):
-                    sink.write(piece)
-                stored = sink.finish()
-                sink.commit()
-            finally:
-                sink.discard()
-        return stored
+            return filled(self.sink(name, size), iter(functools.partial(file.read, PIECE), b""))
 
     def put_bytes(self, path: str, data: bytes) -> StoredFile:
         name = paths.checked_file(path)

@@ -28,7 +28,8 @@ from mlkeep.core.errors import Conflict, Damaged, InvalidInput, NotFound
 from mlkeep.core.manifest import StoredFile
 
 _MAX_PARTS: Final = 10_000
-_STALE_S: Final = 7 * 24 * 3600
+STALE_S: Final = 7 * 24 * 3600
+"""Seconds after which nobody is taken to go on with an upload."""
 _SWEEP_EVERY_S: Final = 3600
 _HASHED_WITH_A_PART: Final = 2
 """Parts that are taken into the digest when one has come: more than come, so that the digest keeps up."""
@@ -166,7 +167,7 @@ class FolderParts:
         with suppress(FileNotFoundError), os.scandir(self._fence.place(paths.STAGING)) as entries:
             for entry in entries:
                 with suppress(FileNotFoundError):
-                    age_s = 0 if is_given_up(entry.name) else _STALE_S
+                    age_s = 0 if is_given_up(entry.name) else STALE_S
                     remove_stale(entry.path, entry.stat(follow_symlinks=False), age_s=age_s, now_s=now_s)
 
     def _sweep(self) -> None:

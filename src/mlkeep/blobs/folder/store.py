@@ -16,6 +16,7 @@ from mlkeep.blobs.contract import PIECE, Bundles, PartUploads, Signed
 from mlkeep.blobs.folder.fence import Fence, remove_file, remove_stale, temporary_in
 from mlkeep.blobs.folder.parts import FolderParts
 from mlkeep.blobs.folder.streams import FileSink, Pieces, digest_of, open_twin, pieces_of
+from mlkeep.blobs.sinks import filled
 from mlkeep.core.entities import FileInfo
 from mlkeep.core.errors import InvalidInput, NotFound, Unavailable
 from mlkeep.core.manifest import StoredFile
@@ -137,27 +138,12 @@ class FolderStore:
         """See the contract. What goes wrong with `source` is raised as the OSError that it is."""
         opened = os.open(source, os.O_RDONLY)
         try:
-            sink = self.sink(path)
-            try:
-                for piece in pieces_of(opened):
-                    sink.write(piece)
-                stored = sink.finish()
-                sink.commit()
-            finally:
-                sink.discard()
+            return filled(self.sink(path), pieces_of(opened))
         finally:
             os.close(opened)
-        return stored
 
     def put_bytes(self, path: str, data: bytes) -> StoredFile:
-        sink = self.sink(path, len(data))
-        try:
-            sink.write(data)
-            stored = sink.finish()
-            sink.commit()
-        finally:
-            sink.discard()
-        return stored
+        return filled(self.sink(path, len(data)), (data,))
 
     def sink(self, path: str, size: int | None = None) -> FileSink:
         name = paths.checked_file(path)

@@ -29,35 +29,6 @@ class Wanted(msgspec.Struct, frozen=True):
     size: int
 
 
-def download(
-    store: ArtifactStore,
-    path: str,
-    target: Path,
-    *,
-    expected: Mapping[str, StoredFile] = NOTHING,
-    progress: Progress = SILENT,
-    cache: Cache | None = None,
-    shared: bool = False,
-    plan: Plan | None = None,
-) -> Path:
-    """Download a file or folder into the folder `target`, under its own name. Where it is now; "" is everything.
-
-    `expected` are files by their path in the store: what comes must be those. Others are taken as they come.
-    Files that are in the `cache` are taken from there; with `shared`, what is downloaded is kept there too, and lands as
-    read-only names of the cache's files.
-
-    Raises:
-        NotFound: there is neither a file nor a folder of this path.
-        Damaged: a file is not what was expected, and does not appear; or one that was expected is not there.
-        InvalidInput: a name would leave `target`.
-        MlkeepException: what the store raises.
-    """
-    plan = plan or Plan()
-    wanted = wanted_files(store, path, expected, verify=plan.verify)
-    download_files(store, wanted, target, expected=expected, progress=progress, cache=cache, shared=shared, plan=plan)
-    return target / path.rpartition("/")[2]
-
-
 def wanted_files(
     store: ArtifactStore, path: str, expected: Mapping[str, StoredFile] = NOTHING, *, verify: bool = True
 ) -> list[Wanted]:
@@ -111,7 +82,18 @@ def download_files(
     shared: bool = False,
     plan: Plan | None = None,
 ) -> None:
-    """Download files into the folder `target`, under their names. See `download`."""
+    """Download files into the folder `target`, under their names.
+
+    `expected` are files by their path in the store: what comes must be those. Others are taken as they come.
+    Files that are in the `cache` are taken from there; with `shared`, what is downloaded is kept there too, and lands as
+    read-only names of the cache's files.
+
+    Raises:
+        NotFound: a file is not there.
+        Damaged: a file is not what was expected, and does not appear.
+        InvalidInput: a name would leave `target`.
+        MlkeepException: what the store raises.
+    """
     job = _Job(store, Landing(target), expected, progress, cache, shared, plan or Plan())
     placed = [
         (one, job.landing.place(one.name)) for one in wanted

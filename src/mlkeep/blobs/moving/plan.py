@@ -1,6 +1,6 @@
 """Moving files and folders between this machine and a store: how, and what is told meanwhile.
 
-`uploads.upload` and `downloads.download` do it.
+`uploads.upload` and `downloads.download_files` do it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ MAX_PARTS = 9_000
 """S3 takes 10,000 parts of one file."""
 
 MIN_PART_BYTES = 8 * MIB
+PARTS_FROM, RANGES_FROM = 32 * MIB, 64 * MIB
 
 T = TypeVar("T")
 
@@ -47,9 +48,9 @@ class Plan(msgspec.Struct, frozen=True):
     small_bytes: int = MIB
     bundle_bytes: int = 8 * MIB
     bundle_files: int = 500
-    parts_from: int | None = 32 * MIB
+    parts_from: int | None = PARTS_FROM
     part_bytes: int = MIN_PART_BYTES
-    ranges_from: int | None = 64 * MIB
+    ranges_from: int | None = RANGES_FROM
     range_bytes: int = 8 * MIB
     at_once: int = 4
     """Parts or ranges of one file on their way at a time."""

@@ -15,13 +15,13 @@ from litestar.handlers import HTTPRouteHandler
 
 from mlkeep.blobs import bundles, paths
 from mlkeep.blobs.contract import ArtifactStore
+from mlkeep.blobs.sinks import filled
 from mlkeep.core.errors import InvalidInput, NotFound
 from mlkeep.core.manifest import StoredFile
-from mlkeep.server.api import AnyRequest, check_is_json
+from mlkeep.server.api import AnyRequest
 from mlkeep.server.artifacts.destination import Destination
-from mlkeep.server.artifacts.routing import AnsweredBy, caller_of, query_of, route, told
+from mlkeep.server.artifacts.routing import AnsweredBy, caller_of, message_of, query_of, route, told
 from mlkeep.web.bodies import PiecesAnswer, in_thread, receive_body
-from mlkeep.wire.decode import from_body
 from mlkeep.wire.uploads import BUNDLE_TYPE, TRANSFER_ROOT, BundleRequest, Tree, TreeFile
 
 _AT_ONCE = 8
@@ -52,9 +52,9 @@ def bundle_routes(destination: Destination) -> list[HTTPRouteHandler]:
         return told(Tree(files=[TreeFile(path=file.path[start:], size=file.size, sha256=file.sha256) for file in kept]))
 
     async def read(request: AnyRequest) -> Response[bytes]:
-        check_is_json(request.headers.get("content-type", ""))
+        asked = await message_of(request, BundleRequest)
         folder = paths.checked(query_of(request, "path"))
-        wanted = [paths.checked_file(path) for path in from_body(BundleRequest, await request.body()).paths]
+        wanted = [paths.checked_file(path) for path in asked.paths]
         await in_thread(partial(_check_all_there, destination, folder, wanted))
         digests = await destination.recorded(folder, caller_of(request))
         pieces = _in_larger_pieces(bundles.write(_read(destination, folder, wanted, digests)))
@@ -106,13 +106,11 @@ class _Keeping:
         if file.size <= _WORTH_SHARING:
             stored = self._destination.store.put_bytes(path, data)
             return StoredFile(path, stored.size, stored.sha256)
-        sink = self._destination.store.sink(path, file.size)
-        try:
-            sink.write(data)
-            stored = sink.finish()
-            sink.commit(self._destination.find_twin(path, stored.size, stored.sha256))
-        finally:
-            sink.discard()
+        stored = filled(
+            self._destination.store.sink(path, file.size),
+            (data,),
+            lambda written: self._destination.find_twin(path, written.size, written.sha256),
+        )
         return StoredFile(path, stored.size, stored.sha256)
 
 

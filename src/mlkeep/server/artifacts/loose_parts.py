@@ -20,11 +20,9 @@ import msgspec
 
 from mlkeep.blobs.contract import PIECE
 from mlkeep.blobs.folder.fence import remove_stale
+from mlkeep.blobs.folder.parts import STALE_S
 from mlkeep.blobs.paths import STAGING, UPLOAD_PREFIX
 from mlkeep.core.errors import InvalidInput, NotFound, StorageFull, Unavailable
-
-STALE_S = 7 * 24 * 3600
-"""Seconds after which nobody is taken to go on with an upload."""
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _ID = re.compile(r"[0-9a-f]{32}")

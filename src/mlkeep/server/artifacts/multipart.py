@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 
 from mlkeep.blobs import paths
 from mlkeep.blobs.contract import ArtifactStore, Signed
+from mlkeep.blobs.sinks import filled
 from mlkeep.core.errors import InvalidInput, NotFound, NotOffered
 from mlkeep.core.manifest import StoredFile
-from mlkeep.server.api import AnyRequest, check_is_json, json_response
+from mlkeep.server.api import AnyRequest, json_response
 from mlkeep.server.artifacts.addresses import address_of
 from mlkeep.server.artifacts.destination import Destination
 from mlkeep.server.artifacts.loose_parts import LooseParts, LooseUpload
 from mlkeep.server.artifacts.proxy import received
-from mlkeep.server.artifacts.routing import below, caller_of, path_below, route, segment_of, told
+from mlkeep.server.artifacts.routing import below, caller_of, message_of, path_below, route, segment_of, told
 from mlkeep.web.bodies import in_thread
-from mlkeep.wire.decode import from_body
-from mlkeep.wire.message import Request as WireRequest
 from mlkeep.wire.multipart import (
     MAX_PARTS,
     MPU_ROOTS,
@@ -34,8 +33,6 @@ from mlkeep.wire.multipart import (
     PartCredential,
     UploadedPart,
 )
-
-_R = TypeVar("_R", bound=WireRequest)
 
 PART_EXPIRATION_S = 24 * 3600
 """Seconds that the URLs of parts are good for: all parts of a large file are signed before the first is sent."""
@@ -70,7 +67,7 @@ def multipart_routes(
     )
 
     async def create(request: AnyRequest) -> Response[bytes]:
-        wanted = await _body(request, CreateMultipart)
+        wanted = await message_of(request, CreateMultipart)
         path = _path_of(request, create_roots, wanted.path)
         if not 1 <= wanted.num_parts <= MAX_PARTS:
             raise InvalidInput(f"Invalid num_parts {wanted.num_parts}: it must be 1 to {MAX_PARTS}.")
@@ -79,7 +76,7 @@ def multipart_routes(
         return told(await in_thread(partial(_signed, _offered(ways), path, wanted.num_parts)))
 
     async def complete(request: AnyRequest) -> Response[bytes]:
-        wanted = await _body(request, CompleteMultipart)
+        wanted = await message_of(request, CompleteMultipart)
         path = _path_of(request, complete_roots, wanted.path)
         etags = _in_order(wanted.parts)
         async with destination.settling(path):
@@ -92,7 +89,7 @@ def multipart_routes(
         return json_response(b"{}")
 
     async def abort(request: AnyRequest) -> Response[bytes]:
-        wanted = await _body(request, AbortMultipart)
+        wanted = await message_of(request, AbortMultipart)
         path = _path_of(request, abort_roots, wanted.path)
         if isinstance(ways, LooseParts):
             await in_thread(partial(ways.remove, wanted.upload_id))
@@ -114,11 +111,6 @@ def multipart_routes(
         route(below(abort_roots), ["POST"], abort),
         route([f"{PART_ROOT}/{{upload_id}}/{{number}}"], ["PUT"], put_part),
     ]
-
-
-async def _body(request: AnyRequest, kind: type[_R]) -> _R:
-    check_is_json(request.headers.get("content-type", ""))
-    return from_body(kind, await request.body())
 
 
 def _path_of(request: AnyRequest, roots: Sequence[str], client_path: str) -> str:
@@ -173,13 +165,6 @@ def _put_together(
         raise NotFound(f"The upload '{upload_id}' is one of '{begun}', not of '{path}'.")
     store: ArtifactStore = destination.store
     pieces = ways.read(upload_id, etags)
-    sink = store.sink(path)
-    try:
-        for piece in pieces:
-            sink.write(piece)
-        stored = sink.finish()
-        sink.commit(destination.find_twin(path, stored.size, stored.sha256))
-    finally:
-        sink.discard()
+    stored = filled(store.sink(path), pieces, lambda written: destination.find_twin(path, written.size, written.sha256))
     ways.remove(upload_id)
     return StoredFile(path, stored.size, stored.sha256)

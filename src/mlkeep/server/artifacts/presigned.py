@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from functools import partial
-from typing import TypeVar
 
 from litestar import Response
 from litestar.handlers import HTTPRouteHandler
@@ -12,13 +10,12 @@ from litestar.handlers import HTTPRouteHandler
 from mlkeep.blobs import paths
 from mlkeep.blobs.contract import ArtifactStore, Signed
 from mlkeep.core.errors import InvalidInput, NotFound, NotOffered
-from mlkeep.server.api import AnyRequest, check_is_json
+from mlkeep.core.settings import setting
+from mlkeep.server.api import AnyRequest
 from mlkeep.server.artifacts.destination import Destination
 from mlkeep.server.artifacts.of_runs import Roots
-from mlkeep.server.artifacts.routing import below, caller_of, path_below, route, told
+from mlkeep.server.artifacts.routing import below, caller_of, message_of, path_below, route, told
 from mlkeep.web.bodies import in_thread
-from mlkeep.wire.decode import from_body
-from mlkeep.wire.message import Request as WireRequest
 from mlkeep.wire.multipart import (
     NO_MULTIPART_DOWNLOAD,
     PRESIGN_DOWNLOAD_PATHS,
@@ -32,8 +29,6 @@ from mlkeep.wire.multipart import (
     checked_expiration,
     signed_headers,
 )
-
-_R = TypeVar("_R", bound=WireRequest)
 
 _DEFAULT_DOWNLOAD_EXPIRATION_S = 300
 
@@ -55,7 +50,7 @@ def presigned_routes(roots: Roots) -> list[HTTPRouteHandler]:
     """Where a file of a run or logged model can be had, or can be put, directly."""
 
     async def to_upload(request: AnyRequest) -> Response[bytes]:
-        wanted = await _body(request, PresignUpload)
+        wanted = await message_of(request, PresignUpload)
         expires_s = checked_expiration(wanted.expiration)
         if bool(wanted.run_id) == bool(wanted.model_id):
             raise InvalidInput("Exactly one of run_id and model_id must be provided.")
@@ -70,7 +65,7 @@ def presigned_routes(roots: Roots) -> list[HTTPRouteHandler]:
         return told(PresignUploadResponse(presigned_url=signed.url, headers=signed_headers(signed.headers)))
 
     async def to_download(request: AnyRequest) -> Response[bytes]:
-        wanted = await _body(request, PresignDownload)
+        wanted = await message_of(request, PresignDownload)
         asked_s = download_expiration_s() if wanted.expiration is None else wanted.expiration
         expires_s = checked_expiration(asked_s)
         path = paths.checked_file(wanted.path)
@@ -92,17 +87,12 @@ def presigned_routes(roots: Roots) -> list[HTTPRouteHandler]:
 def download_expiration_s() -> int:
     """Seconds that URLs for reading are good for, unless the client says otherwise. Raises InvalidInput."""
     name = "PRESIGNED_DOWNLOAD_URL_TTL_SECONDS"
-    text = os.environ.get(f"MLKEEP_{name}") or os.environ.get(f"MLFLOW_{name}")
-    if not text:
+    text = setting(name)
+    if text is None:
         return _DEFAULT_DOWNLOAD_EXPIRATION_S
     if not (text.isascii() and text.isdigit()):
         raise InvalidInput(f"Invalid value '{text}' for MLKEEP_{name}: it must be a number of seconds.")
     return checked_expiration(int(text))
-
-
-async def _body(request: AnyRequest, kind: type[_R]) -> _R:
-    check_is_json(request.headers.get("content-type", ""))
-    return from_body(kind, await request.body())
 
 
 def _to_read(store: ArtifactStore, path: str, expires_s: int) -> tuple[int, Signed | None]:

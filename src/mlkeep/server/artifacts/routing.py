@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 import msgspec
@@ -16,12 +16,16 @@ from litestar.types import ASGIApp
 
 from mlkeep.blobs.contract import ArtifactStore
 from mlkeep.core.errors import InvalidInput
-from mlkeep.server.api import AnyRequest, json_response
+from mlkeep.server.api import AnyRequest, check_is_json, json_response
 from mlkeep.server.artifacts.headers import Selection, headers_of, look_at, selected
 from mlkeep.services.call import Caller
 from mlkeep.web.access import request_id_of
 from mlkeep.web.bodies import FileAnswer, PiecesAnswer, in_thread
+from mlkeep.wire.decode import from_body
 from mlkeep.wire.message import Message
+from mlkeep.wire.message import Request as WireRequest
+
+R = TypeVar("R", bound=WireRequest)
 
 _PARAMETER = re.compile(r"\{(\w+)\}")
 _KINDS = {"path": "path", "number": "int"}
@@ -66,6 +70,12 @@ def query_of(request: AnyRequest, *names: str) -> str:
 def segment_of(request: AnyRequest, name: str) -> str:
     """The segment of the path that stands for a parameter of the route."""
     return str(request.path_params[name])
+
+
+async def message_of(request: AnyRequest, kind: type[R]) -> R:
+    """The message in the body. Raises InvalidInput: it is none of this kind."""
+    check_is_json(request.headers.get("content-type", ""))
+    return from_body(kind, await request.body())
 
 
 def caller_of(request: AnyRequest) -> Caller:

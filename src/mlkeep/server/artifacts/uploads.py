@@ -11,13 +11,12 @@ from mlkeep.blobs import paths
 from mlkeep.blobs.contract import PartUpload, PartUploads, Sink
 from mlkeep.core.errors import InvalidInput, NotOffered
 from mlkeep.core.manifest import StoredFile
-from mlkeep.server.api import AnyRequest, check_is_json, json_response
+from mlkeep.server.api import AnyRequest, json_response
 from mlkeep.server.artifacts.destination import Destination
 from mlkeep.server.artifacts.proxy import received
-from mlkeep.server.artifacts.routing import caller_of, query_of, route, segment_of, told
+from mlkeep.server.artifacts.routing import caller_of, message_of, query_of, route, segment_of, told
 from mlkeep.web.bodies import in_thread
 from mlkeep.wire.artifacts import StoredFileMessage
-from mlkeep.wire.decode import from_body
 from mlkeep.wire.uploads import TRANSFER_ROOT, BeginUpload, CompleteUpload, Tree, TreeFile, UploadState, digest_of
 
 _ONE = f"{TRANSFER_ROOT}/uploads/{{upload_id}}"
@@ -42,8 +41,7 @@ def transfer_routes(destination: Destination) -> list[HTTPRouteHandler]:
         )
 
     async def begin(request: AnyRequest) -> Response[bytes]:
-        check_is_json(request.headers.get("content-type", ""))
-        wanted = from_body(BeginUpload, await request.body())
+        wanted = await message_of(request, BeginUpload)
         path, parts = _checked(wanted), _parts_of(destination)
         recorded = await destination.find(path, caller_of(request))
         async with destination.settling(path):
@@ -66,8 +64,7 @@ def transfer_routes(destination: Destination) -> list[HTTPRouteHandler]:
 
     async def complete(request: AnyRequest) -> Response[bytes]:
         upload_id = segment_of(request, "upload_id")
-        check_is_json(request.headers.get("content-type", ""))
-        wanted = from_body(CompleteUpload, await request.body())
+        wanted = await message_of(request, CompleteUpload)
         parts = _parts_of(destination)
         path = (await in_thread(partial(parts.find, upload_id))).path
         async with destination.settling(path):

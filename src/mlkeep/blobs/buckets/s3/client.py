@@ -22,7 +22,7 @@ from mlkeep.blobs.buckets.s3.keys import Anonymous, Keys
 from mlkeep.blobs.buckets.s3.place import S3Place
 from mlkeep.blobs.contract import PIECE, Signed
 from mlkeep.core.errors import MlkeepException
-from mlkeep.core.settings import number
+from mlkeep.core.settings import backoff_factor_s, request_retries, request_timeout_s
 
 CONNECT_S = 10
 MAX_PAUSE_S = 20
@@ -100,7 +100,7 @@ class S3Client:
 
         `errors_in_body` is for requests that take long, whose answers may say 200 and tell of an error all the same.
         """
-        tries, patience_s = _tries(), 2 * timeout_s()
+        tries, patience_s = 1 + request_retries(), 2 * timeout_s()
         began = time.monotonic()
         digest = hashlib.sha256(body).hexdigest() if body else signature.EMPTY_SHA256
         tried = 0
@@ -231,18 +231,14 @@ def _skew_s(date: str) -> float | None:
     return (theirs - datetime.now(UTC)).total_seconds() if theirs.tzinfo else None
 
 
-def _tries() -> int:
-    return 1 + int(number("HTTP_REQUEST_MAX_RETRIES", 4, most=10))
-
-
 def timeout_s() -> float:
     """How long an answer may let us wait."""
-    return max(number("HTTP_REQUEST_TIMEOUT", 120, most=86_400), 0.001)
+    return max(request_timeout_s(), 0.001)
 
 
 def _pause_s(tries: int) -> float:
     """How long to wait before the next try: twice as long each time, and never quite the same."""
-    factor = number("HTTP_REQUEST_BACKOFF_FACTOR", 1, most=120)
+    factor = backoff_factor_s()
     longest = min(factor * 2.0 ** (tries - 1), MAX_PAUSE_S)
     return longest * random.uniform(0.5, 1)  # noqa: S311 - nothing is kept secret by it
 
