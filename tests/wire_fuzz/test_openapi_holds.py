@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import pytest
@@ -20,7 +20,6 @@ from schemathesis.specs.openapi.checks import (
 
 from mlkeep.testing.filter_examples import FOUND, FOUND_BY_OUR_EXTENSION, SORTED
 from mlkeep.version import __version__
-from mlkeep.wire.message import Request
 from mlkeep.wire.openapi import document
 from tests.wire_fuzz.conftest import Server
 
@@ -79,18 +78,31 @@ IN_CONVERSATION = (
 NOT_TRIED = "^/ajax-api/|/mlflow-artifacts/presigned/|/artifacts/bundle$"
 """The same again; what only a store that signs answers with anything but 501; what takes more than JSON and bytes."""
 
+ASKED = "Asked"
+"""Ends the names of schemas that only requests refer to."""
+
 _JSON_TYPES = {str: "string", int: "integer", list: "array"}
 
 
 def sharpened(schema: Any, name: str = "", *, known: bool) -> Any:
-    """The document without anything it does not name, in requests and in answers; fields that are `known` are so."""
+    """The document without anything it does not name, in requests and in answers.
+
+    With `known`, fields of requests take values that lead somewhere. A message may be asked and answered, so what is
+    asked refers to a schema of its own.
+    """
     if isinstance(schema, list):
         return [sharpened(item, known=known) for item in schema]
     if not isinstance(schema, dict):
         return schema
+    if known and "$ref" in schema:
+        return {"$ref": schema["$ref"] + ASKED}
     if known and name in KNOWN and _JSON_TYPES[type(KNOWN[name][0])] == schema.get("type"):
         return {"enum": KNOWN[name]}
-    found = {key: sharpened(value, known=known) for key, value in schema.items() if key != "properties"}
+    found = {
+        key: sharpened(value, known=known and key != "responses")
+        for key, value in schema.items()
+        if key != "properties"
+    }
     if "properties" in schema:
         found["properties"] = {key: sharpened(value, key, known=known) for key, value in schema["properties"].items()}
         found["additionalProperties"] = False
@@ -102,11 +114,10 @@ def sharpened(schema: Any, name: str = "", *, known: bool) -> Any:
 def operations(*, known: bool) -> list[Operation]:
     """The operations of the document, to be tried with fields that are known, or with whatever comes to mind."""
     whole = document(__version__)
-    schemas = whole["components"].pop("schemas")
-    sharp = sharpened(whole, known=known)
-    sharp["components"]["schemas"] = {
-        name: sharpened(schema, known=known and name in REQUESTS) for name, schema in schemas.items()
-    }
+    components = whole.pop("components")
+    sharp = {**sharpened(whole, known=known), "components": sharpened(components, known=False)}
+    for name, schema in components["schemas"].items():
+        sharp["components"]["schemas"][name + ASKED] = sharpened(schema, known=known)
     tried = schemathesis.openapi.from_dict(sharp).exclude(path_regex=NOT_TRIED)
     return [valid(found) for found in tried.get_all_operations()]
 
@@ -115,16 +126,6 @@ def valid(found: Result[Operation, InvalidSchema]) -> Operation:
     """An operation. Raises AssertionError: it is none."""
     assert isinstance(found, Ok), found
     return found.ok()
-
-
-def kinds(base: type[Request]) -> Iterator[str]:
-    """The names of all kinds of requests."""
-    for kind in base.__subclasses__():
-        yield kind.__name__
-        yield from kinds(kind)
-
-
-REQUESTS = frozenset(kinds(Request))
 
 
 @pytest.fixture
