@@ -14,7 +14,7 @@ from mlkeep.core.projection import run_fields
 from mlkeep.services.call import Call
 from mlkeep.services.locations import below
 from mlkeep.services.paging import search_for
-from mlkeep.storage.contract import NewRun
+from mlkeep.storage.contract import NewRun, RunKey
 from mlkeep.wire import runs as wire
 from mlkeep.wire.endpoint import AuditTag
 from mlkeep.wire.message import Empty, KeyValueInput
@@ -93,7 +93,7 @@ def set_tag(call: Call, request: wire.SetTag) -> Empty:
     return Empty()
 
 
-def put_tags(call: Call, run: int, tags: dict[str, str]) -> None:
+def put_tags(call: Call, run: RunKey, tags: dict[str, str]) -> None:
     """Set tags of a run, cutting long values; the tag of the run's name is the run's name."""
     rules = call.settings.rules
     cut = {key: rules.cut(value, limits.MAX_TAG_VALUE_LENGTH, f"tags[{key}]") for key, value in tags.items()}

@@ -11,15 +11,15 @@ Whoever writes says which names the operation `touches`. Operations that touch t
 process on the same database, run one after another; others may run at the same time. So an operation may base what it
 writes on what it has read under the names that it touches.
 
-Runs, experiments and logged models have an integer key inside the storage. Stores that hold what belongs to a run take
-that key, so that looking a run up and checking its state happens once an operation.
+Runs have a key inside the storage. Stores that hold what belongs to a run take that key, so that looking a run up and
+checking its state happens once an operation.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -74,6 +74,13 @@ class FoundRun(msgspec.Struct, frozen=True):
 
     run: Run
     latest: list[Metric]
+
+
+class RunKey(NamedTuple):
+    """The integers by which a storage knows a run and the experiment that it belongs to for good."""
+
+    run: int
+    experiment: int
 
 
 class ExperimentStore(Protocol):
@@ -142,19 +149,19 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True):
 class RunStore(Protocol):
     """Runs: their info, their outputs and the search over them."""
 
-    def add(self, new: NewRun) -> int:
+    def add(self, new: NewRun) -> RunKey:
         """Add a running run and give its key. Raises AlreadyExists: the id is taken."""
         ...
 
-    def key(self, run_id: str) -> int:
+    def key(self, run_id: str) -> RunKey:
         """The key of a run, deleted or not. Raises NotFound."""
         ...
 
-    def find_key(self, run_id: str) -> int | None:
+    def find_key(self, run_id: str) -> RunKey | None:
         """The key of a run, deleted or not; None if there is no such run."""
         ...
 
-    def active_key(self, run_id: str) -> int:
+    def active_key(self, run_id: str) -> RunKey:
         """The key of a run that may be logged to. Raises NotFound; InvalidInput when it is deleted."""
         ...
 
@@ -167,7 +174,7 @@ class RunStore(Protocol):
         ...
 
     def update(
-        self, key: int, *, status: str | None = None, end_time: int | None = None, name: str | None = None
+        self, key: RunKey, *, status: str | None = None, end_time: int | None = None, name: str | None = None
     ) -> None:
         """Change what is given; None leaves as it is."""
         ...
@@ -176,7 +183,7 @@ class RunStore(Protocol):
         """Delete or restore a run; repeating it changes nothing. Raises NotFound."""
         ...
 
-    def add_outputs(self, key: int, models: Sequence[LoggedModelOutput]) -> None:
+    def add_outputs(self, key: RunKey, models: Sequence[LoggedModelOutput]) -> None:
         """Say that the run made these models; saying it again changes nothing."""
         ...
 
@@ -193,7 +200,7 @@ class RunStore(Protocol):
 class MetricStore(Protocol):
     """Points of series, each belonging to a run and a key."""
 
-    def add(self, run: int, points: Sequence[Metric]) -> None:
+    def add(self, run: RunKey, points: Sequence[Metric]) -> None:
         """Add points. A point equal to one already there adds nothing.
 
         The latest point of a key is the greatest by (step, timestamp, value), NaN counting as 0.
@@ -218,7 +225,7 @@ class MetricStore(Protocol):
         """
         ...
 
-    def history(self, run: int, key: str, limit: int | None, token: str | None) -> Page:
+    def history(self, run: RunKey, key: str, limit: int | None, token: str | None) -> Page:
         """Points under `key`, by (timestamp, step, value). A key never logged gives an empty page."""
         ...
 
@@ -226,7 +233,7 @@ class MetricStore(Protocol):
 class ParamStore(Protocol):
     """Params of runs; set once."""
 
-    def add(self, run: int, params: Mapping[str, str]) -> None:
+    def add(self, run: RunKey, params: Mapping[str, str]) -> None:
         """Add params; one already there with the same value is left. Raises InvalidInput: another value."""
         ...
 
@@ -234,15 +241,15 @@ class ParamStore(Protocol):
 class TagStore(Protocol):
     """Tags of runs."""
 
-    def put(self, run: int, tags: Mapping[str, str]) -> None:
+    def put(self, run: RunKey, tags: Mapping[str, str]) -> None:
         """Set tags, replacing values."""
         ...
 
-    def delete(self, run: int, key: str) -> bool:
+    def delete(self, run: RunKey, key: str) -> bool:
         """Remove a tag; whether there was one."""
         ...
 
-    def find(self, run: int, key: str) -> str | None:
+    def find(self, run: RunKey, key: str) -> str | None:
         """The value of a tag."""
         ...
 
@@ -250,7 +257,7 @@ class TagStore(Protocol):
 class InputStore(Protocol):
     """Datasets and models that went into runs."""
 
-    def add(self, run: int, datasets: Sequence[DatasetInput], model_ids: Sequence[str]) -> None:
+    def add(self, run: RunKey, datasets: Sequence[DatasetInput], model_ids: Sequence[str]) -> None:
         """Say that the run used these. A dataset is known by (name, digest) within its experiment; first one stays."""
         ...
 

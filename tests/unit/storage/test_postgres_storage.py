@@ -16,10 +16,12 @@ import sqlalchemy as sa
 from bench.postgres import PgBouncer, PostgresServer
 from mlkeep.core.entities import Metric
 from mlkeep.core.errors import InvalidInput, NotOffered, Unavailable
-from mlkeep.storage.contract import EVERYTHING
+from mlkeep.storage.contract import EVERYTHING, RunKey
 from mlkeep.storage.sql.dialect.postgres_locks import locking, number_of
 from mlkeep.storage.sql.storage import SqlStorage
 from tests.unit.storage.test_sql_storage import add_experiment, add_run, values
+
+RUN = RunKey(1, 1)
 
 
 @pytest.fixture
@@ -80,12 +82,12 @@ def test_operations_that_touch_the_same_go_one_after_another_across_storages(sto
     storage.write(lambda tx: (add_experiment(tx), add_run(tx))).result(10)
 
     def count(tx: Any) -> None:
-        tx.tags.put(1, {"n": str(int(tx.tags.find(1, "n") or "0") + 1)})
+        tx.tags.put(RUN, {"n": str(int(tx.tags.find(RUN, "n") or "0") + 1)})
 
     futures = [one.write(count, ["run/r"]) for _ in range(100) for one in (storage, other)]
     for future in futures:
         future.result(30)
-    assert storage.read(lambda tx: tx.tags.find(1, "n")) == "200"
+    assert storage.read(lambda tx: tx.tags.find(RUN, "n")) == "200"
     other.close()
 
 
@@ -139,10 +141,13 @@ def test_two_that_need_the_same_new_keys_in_another_order_do_not_wait_for_each_o
     storage.write(lambda tx: (add_experiment(tx), add_run(tx, "r1"), add_run(tx, "r2"))).result(10)
     keys = [f"k{i}" for i in range(50)]
 
-    def log(run: int, names: list[str]) -> Any:
+    def log(run: RunKey, names: list[str]) -> Any:
         return lambda tx: [tx.params.add(run, {name: "1"}) for name in names]
 
-    futures: list[Future[Any]] = [storage.write(log(1, keys), ["run/r1"]), other.write(log(2, keys[::-1]), ["run/r2"])]
+    futures: list[Future[Any]] = [
+        storage.write(log(RUN, keys), ["run/r1"]),
+        other.write(log(RunKey(2, 1), keys[::-1]), ["run/r2"]),
+    ]
     for future in futures:
         future.result(20)
 
@@ -170,12 +175,12 @@ def own_server() -> Iterator[PostgresServer]:
 def test_a_server_that_was_started_anew_is_found_again(own_server: PostgresServer, how: str) -> None:
     storage = SqlStorage(own_server.new_database())
     storage.write(lambda tx: (add_experiment(tx), add_run(tx))).result(10)
-    storage.write(lambda tx: tx.metrics.add(1, [Metric("a", 1.0, 1)]), ["run/r"]).result(10)
-    assert storage.read(lambda tx: values(tx, 1, "a")) == [1.0]
+    storage.write(lambda tx: tx.metrics.add(RUN, [Metric("a", 1.0, 1)]), ["run/r"]).result(10)
+    assert storage.read(lambda tx: values(tx, RUN, "a")) == [1.0]
     getattr(own_server, how)()
-    storage.write(lambda tx: tx.metrics.add(1, [Metric("a", 2.0, 2), Metric("b", 3.0, 2)]), ["run/r"]).result(10)
+    storage.write(lambda tx: tx.metrics.add(RUN, [Metric("a", 2.0, 2), Metric("b", 3.0, 2)]), ["run/r"]).result(10)
     getattr(own_server, how)()
-    assert storage.read(lambda tx: (values(tx, 1, "a"), values(tx, 1, "b"))) == ([1.0, 2.0], [3.0])
+    assert storage.read(lambda tx: (values(tx, RUN, "a"), values(tx, RUN, "b"))) == ([1.0, 2.0], [3.0])
     storage.close()
 
 

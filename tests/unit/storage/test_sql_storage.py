@@ -14,7 +14,7 @@ import pytest
 
 from mlkeep.core.entities import LifecycleStage, Metric
 from mlkeep.core.errors import AlreadyExists, InvalidInput, MlkeepException, NotFound, NotOffered, Unavailable
-from mlkeep.storage.contract import Event, NewRun
+from mlkeep.storage.contract import Event, NewRun, RunKey
 from mlkeep.storage.sql.storage import SqlStorage
 from tests.unit.storage.holding import busy
 
@@ -23,16 +23,20 @@ def add_experiment(tx: Any, name: str = "e") -> str:
     return str(tx.experiments.add(name, "s3://b/e", {}, 1))
 
 
-def add_run(tx: Any, run_id: str = "r", experiment_id: str = "1") -> int:
+FIRST = RunKey(1, 1)
+"""The key of the first run of the first experiment."""
+
+
+def add_run(tx: Any, run_id: str = "r", experiment_id: str = "1") -> RunKey:
     new = NewRun(run_id=run_id, experiment_id=experiment_id, name="n", user_id="", start_time=1, artifact_uri="")
-    return int(tx.runs.add(new))
+    return RunKey(*tx.runs.add(new))
 
 
 @pytest.fixture
-def run(storage: SqlStorage) -> int:
+def run(storage: SqlStorage) -> RunKey:
     """The key of a run in experiment 1."""
 
-    def operation(tx: Any) -> int:
+    def operation(tx: Any) -> RunKey:
         add_experiment(tx)
         return add_run(tx)
 
@@ -80,7 +84,7 @@ def test_a_database_that_cannot_be_is_refused(url: str, error: type[MlkeepExcept
 # Transactions
 
 
-def test_a_read_sees_one_state_and_changes_nothing(storage: SqlStorage, run: int) -> None:
+def test_a_read_sees_one_state_and_changes_nothing(storage: SqlStorage, run: RunKey) -> None:
     def read(tx: Any) -> list[int]:
         counts = []
         for _ in range(2):
@@ -125,7 +129,7 @@ def test_an_operation_that_fails_leaves_nothing_and_disturbs_no_other(storage: S
     assert storage.read(look) == ([True, False, True], ["Run with id=fails not found."])
 
 
-def test_a_fault_of_an_operation_is_no_failure_of_the_database(storage: SqlStorage, run: int) -> None:
+def test_a_fault_of_an_operation_is_no_failure_of_the_database(storage: SqlStorage, run: RunKey) -> None:
     with all_busy(storage):
         broken = storage.write(lambda tx: tx.tags.put(999, {"t": "1"}))  # there is no such run
         fine = storage.write(lambda tx: tx.tags.put(run, {"t": "1"}))
@@ -158,7 +162,7 @@ def test_a_closed_storage_takes_nothing_more(url: str) -> None:
     again.close()
 
 
-def test_two_processes_may_share_a_file(storage: SqlStorage, url: str, run: int) -> None:
+def test_two_processes_may_share_a_file(storage: SqlStorage, url: str, run: RunKey) -> None:
     other = SqlStorage(url)
     for i, one in enumerate((storage, other, storage, other)):
         one.write(lambda tx, i=i: tx.metrics.add(run, [Metric(f"k{i % 2}", float(i), i)])).result(10)  # type: ignore[misc]
@@ -168,14 +172,14 @@ def test_two_processes_may_share_a_file(storage: SqlStorage, url: str, run: int)
     other.close()
 
 
-def values(tx: Any, run: int, key: str) -> list[float]:
+def values(tx: Any, run: RunKey, key: str) -> list[float]:
     return [point.value for point in tx.metrics.history(run, key, None, None).items]
 
 
 # Keys
 
 
-def log(key: str, value: float, run: int = 1, error: Exception | None = None) -> Callable[[Any], None]:
+def log(key: str, value: float, run: RunKey = FIRST, error: Exception | None = None) -> Callable[[Any], None]:
     def operation(tx: Any) -> None:
         tx.metrics.add(run, [Metric(key, value, 1)])
         tx.params.add(run, {key: str(value)})
@@ -186,7 +190,7 @@ def log(key: str, value: float, run: int = 1, error: Exception | None = None) ->
 
 
 def logged(tx: Any) -> dict[str, list[float]]:
-    return {key: values(tx, 1, key) for key in ("kept", "lost", "later")}
+    return {key: values(tx, FIRST, key) for key in ("kept", "lost", "later")}
 
 
 def key_numbers(tx: Any) -> list[int | None]:
@@ -225,7 +229,7 @@ def test_a_database_that_went_away_is_unavailable(storage: SqlStorage) -> None:
 # What the stores keep
 
 
-def test_values_are_kept_exactly(storage: SqlStorage, run: int) -> None:
+def test_values_are_kept_exactly(storage: SqlStorage, run: RunKey) -> None:
     kept = [math.nan, math.inf, -math.inf, 5e-324, 1.7976931348623157e308, 0.1]
     storage.write(lambda tx: tx.metrics.add(run, [Metric("m", value, i) for i, value in enumerate(kept)])).result(10)
     assert [repr(value) for value in storage.read(lambda tx: values(tx, run, "m"))] == [repr(value) for value in kept]
@@ -237,7 +241,7 @@ def test_an_experiment_id_is_never_used_again(storage: SqlStorage) -> None:
     assert storage.write(add_experiment).result(10) == "2"
 
 
-def test_deleting_a_run_twice_keeps_the_time_of_the_first(storage: SqlStorage, run: int) -> None:
+def test_deleting_a_run_twice_keeps_the_time_of_the_first(storage: SqlStorage, run: RunKey) -> None:
     for at in (5, 6):
         storage.write(lambda tx, at=at: tx.runs.set_lifecycle("r", LifecycleStage.DELETED, at)).result(10)  # type: ignore[misc]
     assert run_sql(storage, "SELECT deleted_ms FROM runs") == [(5,)]

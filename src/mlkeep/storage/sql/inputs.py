@@ -9,8 +9,9 @@ from sqlalchemy import select
 
 from mlkeep.core.entities import Dataset, DatasetInput, DatasetSummary, InputTag, LoggedModelInput, RunInputs
 from mlkeep.core.ids import experiment_key
+from mlkeep.storage.contract import RunKey
 from mlkeep.storage.sql.dialect import insert
-from mlkeep.storage.sql.schema import datasets, run_datasets, run_models, runs
+from mlkeep.storage.sql.schema import datasets, run_datasets, run_models
 from mlkeep.storage.sql.session import Session, chunks
 
 CONTEXT_TAG = "mlflow.data.context"
@@ -23,14 +24,14 @@ class SqlInputs:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def add(self, run: int, datasets: Sequence[DatasetInput], model_ids: Sequence[str]) -> None:
+    def add(self, run: RunKey, datasets: Sequence[DatasetInput], model_ids: Sequence[str]) -> None:
         for given in datasets:
             tags = {tag.key: tag.value for tag in given.tags}
             self._session.execute(
                 insert(run_datasets)
                 .values(
-                    run_id=run,
-                    dataset_id=self._dataset(run, given.dataset),
+                    run_id=run.run,
+                    dataset_id=self._dataset(run.experiment, given.dataset),
                     context=tags.get(CONTEXT_TAG),
                     tags=msgspec.json.encode(tags).decode(),
                 )
@@ -38,7 +39,9 @@ class SqlInputs:
             )
         for model_id in model_ids:
             self._session.execute(
-                insert(run_models).values(run_id=run, is_output=0, model_id=model_id, step=0).on_conflict_do_nothing()
+                insert(run_models)
+                .values(run_id=run.run, is_output=0, model_id=model_id, step=0)
+                .on_conflict_do_nothing()
             )
 
     def summaries(self, experiment_ids: Sequence[str], limit: int) -> list[DatasetSummary]:
@@ -85,8 +88,7 @@ class SqlInputs:
                 found[run].model_inputs.append(LoggedModelInput(model_id))
         return found
 
-    def _dataset(self, run: int, dataset: Dataset) -> int:
-        experiment = select(runs.c.experiment_id).where(runs.c.id == run).scalar_subquery()
+    def _dataset(self, experiment: int, dataset: Dataset) -> int:
         same = (datasets.c.name == dataset.name, datasets.c.digest == dataset.digest)
         find = select(datasets.c.id).where(datasets.c.experiment_id == experiment, *same)
         known = self._session.execute(find).scalar_one_or_none()

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 
 from mlkeep.core.entities import Metric
 from mlkeep.core.errors import InvalidInput
-from mlkeep.storage.contract import Page
+from mlkeep.storage.contract import Page, RunKey
 from mlkeep.storage.sql.dialect import InsertRows
 from mlkeep.storage.sql.schema import keys, latest_metrics, logged_models, metric_tail, runs
 from mlkeep.storage.sql.search import among
@@ -38,7 +38,9 @@ def _if_later(insert: Any) -> Any:
     )
 
 
-_PUT_LATEST = InsertRows(latest_metrics, ["run_id", "key_id", "step", "timestamp_ms", "value"], _if_later)
+_PUT_LATEST = InsertRows(
+    latest_metrics, ["run_id", "key_id", "step", "timestamp_ms", "value", "experiment_id"], _if_later
+)
 
 
 class SqlMetrics:
@@ -47,14 +49,14 @@ class SqlMetrics:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def add(self, run: int, points: Sequence[Metric]) -> None:
+    def add(self, run: RunKey, points: Sequence[Metric]) -> None:
         numbers = self._session.key_numbers(point.key for point in points)
         models = self._models({point.model_id for point in points if point.model_id})
         self._session.insert(
             _ADD_POINTS,
             [
                 {
-                    "run_id": run,
+                    "run_id": run.run,
                     "key_id": numbers[point.key],
                     "step": point.step,
                     "timestamp_ms": point.timestamp,
@@ -70,24 +72,25 @@ class SqlMetrics:
             _PUT_LATEST,
             [
                 {
-                    "run_id": run,
+                    "run_id": run.run,
                     "key_id": numbers[point.key],
                     "step": point.step,
                     "timestamp_ms": point.timestamp,
                     "value": _stored(point.value),
+                    "experiment_id": run.experiment,
                 }
                 for point in latest_of(points)
             ],
         )
 
-    def history(self, run: int, key: str, limit: int | None, token: str | None) -> Page:
+    def history(self, run: RunKey, key: str, limit: int | None, token: str | None) -> Page:
         number = self._session.key_number(key)
         if number is None:
             return Page([], None)
         columns = metric_tail.c
         points = (
             select(columns.timestamp_ms, columns.step, columns.value)
-            .where(columns.run_id == run, columns.key_id == number)
+            .where(columns.run_id == run.run, columns.key_id == number)
             .distinct()
             .subquery()
         )

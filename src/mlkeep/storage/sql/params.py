@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from sqlalchemy import select
 
 from mlkeep.core.errors import InvalidInput
+from mlkeep.storage.contract import RunKey
 from mlkeep.storage.sql.dialect import InsertRows
 from mlkeep.storage.sql.schema import params
 from mlkeep.storage.sql.session import Session, chunks
 
 _ADD = InsertRows(
     params,
-    ["run_id", "key_id", "value"],
+    ["run_id", "key_id", "value", "experiment_id"],
     lambda insert: insert.on_conflict_do_nothing(index_elements=["run_id", "key_id"]),
 )
 
@@ -24,12 +25,15 @@ class SqlParams:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def add(self, run: int, params: Mapping[str, str]) -> None:
+    def add(self, run: RunKey, params: Mapping[str, str]) -> None:
         numbers = self._session.key_numbers(params)
-        rows = [{"run_id": run, "key_id": numbers[key], "value": value} for key, value in params.items()]
+        rows = [
+            {"run_id": run.run, "key_id": numbers[key], "value": value, "experiment_id": run.experiment}
+            for key, value in params.items()
+        ]
         if self._session.insert(_ADD, rows) == len(rows):
             return
-        known = self._known(run, list(numbers.values()))
+        known = self._known(run.run, list(numbers.values()))
         for key, value in params.items():
             if (before := known[numbers[key]]) != value:
                 raise InvalidInput(

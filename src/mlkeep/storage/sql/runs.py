@@ -23,7 +23,7 @@ from mlkeep.core.errors import AlreadyExists, InvalidInput, NotFound
 from mlkeep.core.filters.ast import Comparison, Entity
 from mlkeep.core.ids import experiment_key
 from mlkeep.core.projection import WHOLE_RUN, Keys, RunFields
-from mlkeep.storage.contract import FoundRun, NewRun, Page, Search
+from mlkeep.storage.contract import FoundRun, NewRun, Page, RunKey, Search
 from mlkeep.storage.sql.dialect import Prepared, insert
 from mlkeep.storage.sql.experiments import LIFECYCLE_NUMBERS, LIFECYCLES, in_view
 from mlkeep.storage.sql.inputs import SqlInputs
@@ -44,7 +44,7 @@ from mlkeep.storage.sql.schema import (
 from mlkeep.storage.sql.search import Children, Searchable, among, compare, page_of
 from mlkeep.storage.sql.session import AnyRow, Session, chunks
 
-_FIND = Prepared(select(runs.c.id, runs.c.lifecycle).where(runs.c.run_id == bindparam("run_id")))
+_FIND = Prepared(select(runs.c.id, runs.c.experiment_id, runs.c.lifecycle).where(runs.c.run_id == bindparam("run_id")))
 
 _STATUS_TEXT = sa.cast(sa.case({status.value: status.name for status in RunStatus}, value=runs.c.status), Text)
 
@@ -55,12 +55,13 @@ class SqlRuns:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def add(self, new: NewRun) -> int:
-        key = self._session.execute(
+    def add(self, new: NewRun) -> RunKey:
+        experiment = experiment_key(new.experiment_id)
+        number = self._session.execute(
             insert(runs)
             .values(
                 run_id=new.run_id,
-                experiment_id=experiment_key(new.experiment_id),
+                experiment_id=experiment,
                 name=new.name,
                 user_id=new.user_id,
                 status=RunStatus.RUNNING.value,
@@ -71,18 +72,18 @@ class SqlRuns:
             .on_conflict_do_nothing(index_elements=["run_id"])
             .returning(runs.c.id)
         ).scalar_one_or_none()
-        if key is None:
+        if number is None:
             raise AlreadyExists(f"Run '{new.run_id}' already exists.")
-        return int(key)
+        return RunKey(int(number), experiment)
 
-    def key(self, run_id: str) -> int:
+    def key(self, run_id: str) -> RunKey:
         return self._find(run_id)[0]
 
-    def find_key(self, run_id: str) -> int | None:
+    def find_key(self, run_id: str) -> RunKey | None:
         found = self._session.first(_FIND, {"run_id": run_id})
-        return None if found is None else int(found[0])
+        return None if found is None else RunKey(found[0], found[1])
 
-    def active_key(self, run_id: str) -> int:
+    def active_key(self, run_id: str) -> RunKey:
         key, lifecycle = self._find(run_id)
         if lifecycle != ACTIVE:
             raise InvalidInput(
@@ -97,7 +98,7 @@ class SqlRuns:
         return self._hydrated([self._row(run_id)])[0]
 
     def update(
-        self, key: int, *, status: str | None = None, end_time: int | None = None, name: str | None = None
+        self, key: RunKey, *, status: str | None = None, end_time: int | None = None, name: str | None = None
     ) -> None:
         values: dict[str, Any] = {}
         if status is not None:
@@ -107,22 +108,22 @@ class SqlRuns:
         if name is not None:
             values["name"] = name
         if values:
-            self._session.execute(runs.update().where(runs.c.id == key).values(**values))
+            self._session.execute(runs.update().where(runs.c.id == key.run).values(**values))
 
     def set_lifecycle(self, run_id: str, stage: str, now_ms: int) -> None:
         number = LIFECYCLE_NUMBERS[stage]
         deleted_ms = None if stage == LifecycleStage.ACTIVE else now_ms
         self._session.execute(
             runs.update()
-            .where(runs.c.id == self.key(run_id), runs.c.lifecycle != number)
+            .where(runs.c.id == self.key(run_id).run, runs.c.lifecycle != number)
             .values(lifecycle=number, deleted_ms=deleted_ms)
         )
 
-    def add_outputs(self, key: int, models: Sequence[LoggedModelOutput]) -> None:
+    def add_outputs(self, key: RunKey, models: Sequence[LoggedModelOutput]) -> None:
         for model in models:
             self._session.execute(
                 insert(run_models)
-                .values(run_id=key, is_output=1, model_id=model.model_id, step=model.step)
+                .values(run_id=key.run, is_output=1, model_id=model.model_id, step=model.step)
                 .on_conflict_do_nothing()
             )
 
@@ -133,11 +134,11 @@ class SqlRuns:
         found = page_of(self._session.connection, _searchable(self._session), list(runs.c), runs, conditions, search)
         return Page(self._hydrated(found.rows, fields), found.token, found.total)
 
-    def _find(self, run_id: str) -> tuple[int, int]:
+    def _find(self, run_id: str) -> tuple[RunKey, int]:
         row = self._session.first(_FIND, {"run_id": run_id})
         if row is None:
             raise NotFound(f"Run with id={run_id} not found.")
-        return row[0], row[1]
+        return RunKey(row[0], row[1]), row[2]
 
     def _row(self, run_id: str) -> AnyRow:
         row = self._session.execute(select(runs).where(runs.c.run_id == run_id)).one_or_none()

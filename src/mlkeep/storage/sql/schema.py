@@ -55,6 +55,11 @@ def _sums_of_files() -> list[Column[int]]:
     ]
 
 
+def _experiment_of_run() -> Column[int]:
+    """The experiment of the row's run, which never changes: an index that begins with it leads to its runs alone."""
+    return Column("experiment_id", BigInteger, nullable=False, server_default=text("0"))
+
+
 def _workspace() -> Column[str]:
     return Column("workspace", Text, nullable=False, server_default=text("'default'"))
 
@@ -128,6 +133,28 @@ Index(
     postgresql_where=metric_tail.c.model_id.is_not(None),
 )
 
+# Points of one series that were sealed together: see `storage.series`. All but the data can be known from it; it is
+# beside it so that most questions need not decode anything. What describes values counts NaN only in `nans`.
+metric_segments = Table(
+    "metric_segments",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("run_id", ForeignKey(runs.c.id, ondelete="CASCADE"), nullable=False),
+    Column("key_id", ForeignKey(keys.c.id), nullable=False),
+    Column("points", Integer, nullable=False),
+    Column("nans", Integer, nullable=False),
+    Column("min_step", BigInteger, nullable=False),
+    Column("max_step", BigInteger, nullable=False),
+    Column("min_ms", BigInteger, nullable=False),
+    Column("max_ms", BigInteger, nullable=False),
+    Column("min_value", Double),
+    Column("max_value", Double),
+    Column("first_value", Double),
+    Column("last_value", Double),
+    Column("data", LargeBinary, nullable=False),
+)
+Index("ix_metric_segments_series", metric_segments.c.run_id, metric_segments.c.key_id)
+
 latest_metrics = Table(
     "latest_metrics",
     metadata,
@@ -136,9 +163,16 @@ latest_metrics = Table(
     Column("step", BigInteger, nullable=False),
     Column("timestamp_ms", BigInteger, nullable=False),
     Column("value", Double),
+    _experiment_of_run(),
     sqlite_with_rowid=False,
 )
-Index("ix_latest_metrics_value", latest_metrics.c.key_id, latest_metrics.c.value, latest_metrics.c.run_id)
+Index(
+    "ix_latest_metrics_search",
+    latest_metrics.c.experiment_id,
+    latest_metrics.c.key_id,
+    latest_metrics.c.value,
+    latest_metrics.c.run_id,
+)
 
 
 def indexed_start(value: ColumnElement[str]) -> ColumnElement[str]:
@@ -153,9 +187,10 @@ def _texts_of_runs(name: str) -> Table:
         Column("run_id", ForeignKey(runs.c.id, ondelete="CASCADE"), primary_key=True),
         Column("key_id", ForeignKey(keys.c.id), primary_key=True),
         Column("value", Text, nullable=False),
+        _experiment_of_run(),
         sqlite_with_rowid=False,
     )
-    Index(f"ix_{name}_value", table.c.key_id, indexed_start(table.c.value))
+    Index(f"ix_{name}_search", table.c.experiment_id, table.c.key_id, indexed_start(table.c.value), table.c.run_id)
     return table
 
 

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 
 from sqlalchemy import select
 
+from mlkeep.storage.contract import RunKey
 from mlkeep.storage.sql.dialect import InsertRows
 from mlkeep.storage.sql.schema import run_tags
 from mlkeep.storage.sql.session import Session
 
 _PUT = InsertRows(
     run_tags,
-    ["run_id", "key_id", "value"],
+    ["run_id", "key_id", "value", "experiment_id"],
     lambda insert: insert.on_conflict_do_update(
         index_elements=["run_id", "key_id"], set_={"value": insert.excluded.value}
     ),
@@ -25,20 +26,26 @@ class SqlTags:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def put(self, run: int, tags: Mapping[str, str]) -> None:
+    def put(self, run: RunKey, tags: Mapping[str, str]) -> None:
         numbers = self._session.key_numbers(tags)
         self._session.insert(
-            _PUT, [{"run_id": run, "key_id": numbers[key], "value": value} for key, value in tags.items()]
+            _PUT,
+            [
+                {"run_id": run.run, "key_id": numbers[key], "value": value, "experiment_id": run.experiment}
+                for key, value in tags.items()
+            ],
         )
 
-    def delete(self, run: int, key: str) -> bool:
+    def delete(self, run: RunKey, key: str) -> bool:
         number = self._session.key_number(key)
-        result = self._session.execute(run_tags.delete().where(run_tags.c.run_id == run, run_tags.c.key_id == number))
+        result = self._session.execute(
+            run_tags.delete().where(run_tags.c.run_id == run.run, run_tags.c.key_id == number)
+        )
         return result.rowcount > 0
 
-    def find(self, run: int, key: str) -> str | None:
+    def find(self, run: RunKey, key: str) -> str | None:
         number = self._session.key_number(key)
         value: str | None = self._session.execute(
-            select(run_tags.c.value).where(run_tags.c.run_id == run, run_tags.c.key_id == number)
+            select(run_tags.c.value).where(run_tags.c.run_id == run.run, run_tags.c.key_id == number)
         ).scalar_one_or_none()
         return value
