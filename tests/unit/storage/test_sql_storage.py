@@ -131,7 +131,7 @@ def test_an_operation_that_fails_leaves_nothing_and_disturbs_no_other(storage: S
 
 def test_a_fault_of_an_operation_is_no_failure_of_the_database(storage: SqlStorage, run: RunKey) -> None:
     with all_busy(storage):
-        broken = storage.write(lambda tx: tx.tags.put(999, {"t": "1"}))  # there is no such run
+        broken = storage.write(lambda tx: tx.tags.put(RunKey(999, 1), {"t": "1"}))  # there is no such run
         fine = storage.write(lambda tx: tx.tags.put(run, {"t": "1"}))
     assert fine.result(10) is None
     with pytest.raises((sqlite3.IntegrityError, psycopg.IntegrityError), match=r"(?i)foreign key"):
