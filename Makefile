@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PROJECT := pyproject.toml packages/mlflow-shim/pyproject.toml
 
-.PHONY: help demo test test-tour test-large test-frameworks check format bench bench-artifacts lock clean
+.PHONY: help demo test test-tour test-combinations test-large test-frameworks check format bench bench-artifacts lock clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    track, register, serve and predict, on this machine (Ctrl-C ends it)"
-	@echo "make test    run all tests but those of the next target"
+	@echo "make test    run all tests but those of the next four targets"
 	@echo "make test-tour  have the official clients and their commands make every call they have"
+	@echo "make test-combinations  hold further combinations of doors and databases to what is promised"
 	@echo "make test-large  move files of up to 5 GB there and back (some minutes, 16 GB of disk)"
 	@echo "make test-frameworks  run Optuna, Lightning, transformers, scikit-learn, XGBoost and LightGBM (2 GB, once)"
 	@echo "make check   linters, types and the direction of imports"
@@ -29,6 +30,9 @@ test: $(VENV)/.test
 
 test-tour: $(VENV)/.test
 	@$(BIN)/python -m pytest -m tour tests/interop --numprocesses auto --dist loadgroup
+
+test-combinations: $(VENV)/.test
+	@$(BIN)/python -m pytest -m combinations tests/contract --numprocesses auto --dist loadgroup
 
 test-large: $(VENV)/.test
 	@$(BIN)/python -m pytest -m large tests/large
