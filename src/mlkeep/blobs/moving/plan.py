@@ -51,7 +51,7 @@ class Plan(msgspec.Struct, frozen=True):
     parts_from: int | None = PARTS_FROM
     part_bytes: int = MIN_PART_BYTES
     ranges_from: int | None = RANGES_FROM
-    range_bytes: int = 8 * MIB
+    range_bytes: int = 32 * MIB
     at_once: int = 4
     """Parts or ranges of one file on their way at a time."""
     bundles_at_once: int = 2

@@ -137,6 +137,7 @@ class _Sending:
         self._progress = progress
         self._moved = 0
         self._sha256: str | None = None
+        self._spare: list[bytearray] = []  # buffers of parts that were sent: memory that is new takes longer to fill
 
     def sent(self) -> StoredFile:
         begun = self._begun()
@@ -176,14 +177,19 @@ class _Sending:
         with self._file.local.open("rb", buffering=0) as opened:
             for number in range(1, begun.count + 1):
                 start, end = begun.range_of(number)
-                data = _exactly(opened, end - start, self._file)
+                buffer = self._spare.pop() if self._spare else bytearray(end - start)
+                if len(buffer) < end - start:  # the upload was begun anew with larger parts
+                    buffer = bytearray(end - start)
+                data = memoryview(buffer)[: end - start]
+                _fill(data, opened, self._file)
                 digest.update(data)
                 if number in begun.have:
                     self._count(len(data))
+                    self._spare.append(buffer)
                 else:
-                    yield functools.partial(self._send, begun, number, data)
+                    yield functools.partial(self._send, begun, number, buffer, data)
 
-    def _send(self, begun: PartUpload, number: int, data: bytearray) -> None:
+    def _send(self, begun: PartUpload, number: int, buffer: bytearray, data: memoryview) -> None:
         sha256 = hashlib.sha256(data).hexdigest() if begun.digests else None
 
         def send() -> None:
@@ -199,6 +205,7 @@ class _Sending:
                 sink.discard()
 
         patiently(self._plan.retries, send, damaged=True)
+        self._spare.append(buffer)
         self._count(len(data))
 
     def _count(self, size: int) -> None:
@@ -206,17 +213,14 @@ class _Sending:
         self._progress.moved(size)
 
 
-def _exactly(opened: IO[bytes], size: int, file: SourceFile) -> bytearray:
-    data = bytearray(size)
-    view = memoryview(data)
+def _fill(data: memoryview, opened: IO[bytes], file: SourceFile) -> None:
     filled = 0
-    while filled < size:
-        count = opened.readinto(view[filled:])  # type: ignore[attr-defined]  # raw files have it
+    while filled < len(data):
+        count = opened.readinto(data[filled:])  # type: ignore[attr-defined]  # raw files have it
         if not count:
             file.check_unchanged()
             raise Conflict(f"The file '{file.local}' became shorter while it was being uploaded: upload it again.")
         filled += count
-    return data
 
 
 def _digest_of(file: SourceFile) -> str:

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-authenticating-requests.h
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 from collections.abc import Mapping
@@ -105,7 +106,13 @@ def _canonical(method: str, path: str, query: str, headers: Mapping[str, str], p
 
 
 def _signature(secret: str, scope: str, when: str, canonical: str) -> str:
+    return hmac.digest(_key(secret, scope), f"{_ALGORITHM}\n{when}\n{scope}\n{canonical}".encode(), "sha256").hex()
+
+
+@functools.lru_cache(maxsize=16)
+def _key(secret: str, scope: str) -> bytes:
+    """What requests of one day to one region are signed with."""
     key = f"AWS4{secret}".encode()
     for step in scope.split("/"):
         key = hmac.digest(key, step.encode(), "sha256")
-    return hmac.digest(key, f"{_ALGORITHM}\n{when}\n{scope}\n{canonical}".encode(), "sha256").hex()
+    return key
