@@ -33,6 +33,10 @@ class TestCharts(conformance.ChartPromises):
     pass
 
 
+class TestChartBuckets(conformance.ChartBucketPromises):
+    pass
+
+
 class TestEvaluationDatasets(conformance.EvaluationDatasetPromises):
     pass
 

@@ -116,8 +116,8 @@ def kind_of(hint: Any) -> Any:
 def body_fields(row: Endpoint) -> dict[str, Any]:
     """The fields of a request's body, with their kinds."""
     hints = typing.get_type_hints(row.request)
-    names = [name for name in row.request.__struct_fields__ if name not in row.path_fields]
-    return {name: kind_of(hints[name]) for name in names}
+    names = zip(row.request.__struct_encode_fields__, row.request.__struct_fields__, strict=True)
+    return {written: kind_of(hints[name]) for written, name in names if written not in row.path_fields}
 
 
 def plain_body(server: Server, row: Endpoint) -> dict[str, Any]:
@@ -275,7 +275,7 @@ def test_what_the_document_says_is_too_long_is_refused(watched: Watched, kind: t
     elif "maxItems" in limit:
         item = json.dumps("info") if name == "fields" else '{"key": "a", "value": 1, "timestamp": 1}'
         value = f"[{', '.join([item] * (limit['maxItems'] + 1))}]"
-    elif "pattern" in limit:
+    elif "pattern" in limit or "enum" in limit:
         value = json.dumps("-")
     else:
         value = str(limit["maximum"] + 1 if "maximum" in limit else limit["minimum"] - 1)

@@ -45,6 +45,8 @@ KNOWN: dict[str, list[Any]] = {
     "alias": [Server.alias],
     "key": ["a", "team", "loss"],
     "metric_key": ["loss"],
+    "run_ids": [[Server.run_id], [Server.run_id, "nobody"]],
+    "keys": [["loss"], ["loss", "a"]],
     "stage": ["Staging", "Production", "Archived"],
     "filter": ["", "tags.a = '1'", *(text for _, text, _ in FOUND + FOUND_BY_OUR_EXTENSION if text)],
     "order_by": [[], *(order_by for _, order_by, _ in SORTED)],

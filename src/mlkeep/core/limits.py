@@ -39,6 +39,12 @@ MAX_SAMPLED_POINTS = 2_500
 """Points of one run in a sampled history."""
 MAX_RUNS_PER_HISTORY = 100
 """Runs whose histories one request asks for."""
+DEFAULT_CHART_BUCKETS = 500
+MIN_CHART_BUCKETS = 2
+MAX_CHART_BUCKETS = 2_000
+MAX_CHART_SERIES = 1_000
+MAX_CHART_BUCKETS_IN_ALL = 1_000_000
+"""Of one request for a chart; the last is series times buckets, which is what an answer takes in memory."""
 MAX_EXPERIMENTS_OF_DATASETS = 20
 MAX_DATASET_SUMMARIES = 1_000
 DEFAULT_DATASETS_PER_PAGE = 1_000

@@ -31,6 +31,7 @@ from mlkeep.wire.decode import from_body, from_query
 from mlkeep.wire.endpoint import Endpoint
 from mlkeep.wire.errors import body_of, status_of
 from mlkeep.wire.message import Request as WireRequest
+from mlkeep.wire.resources import MSGPACK
 from mlkeep.wire.table import ENDPOINTS, not_offered
 
 AnyRequest = Request[Any, Any, Any]
@@ -61,6 +62,8 @@ def _route(endpoint: Endpoint, method: str, dispatcher: Dispatcher) -> HTTPRoute
         extra = {name: value.lstrip("/") for name, value in request.path_params.items()} if has_fields else None
         wanted = await _from_get(kind, request, extra) if method == "GET" else await _from_body(kind, request, extra)
         told = await dispatcher.call_async(wanted, Caller(request_id=request_id_of(request.scope)))
+        if endpoint.packed is not None and takes_msgpack(request.headers.get("accept", "")):
+            return Response(endpoint.packed(told), media_type=MSGPACK)
         return json_response(_encode(told))
 
     return HTTPRouteHandler(
@@ -94,6 +97,11 @@ def check_is_json(content_type: str) -> None:
             f"Bad Request. Content-Type must be application/json, got '{content_type}'. Send the header Content-Type: "
             "application/json."
         )
+
+
+def takes_msgpack(accept: str) -> bool:
+    """Whether a client that sends this header `Accept` names msgpack."""
+    return any(kind.partition(";")[0].strip().lower() == MSGPACK for kind in accept.split(","))
 
 
 def check_workspace(name: str) -> None:

@@ -12,6 +12,7 @@ from mlkeep.core.errors import NotFound, NotOffered
 from mlkeep.core.ids import DEFAULT_EXPERIMENT_ID, DEFAULT_EXPERIMENT_NAME
 from mlkeep.services import (
     artifacts,
+    charts,
     evaluation_datasets,
     experiments,
     logged_models,
@@ -31,7 +32,17 @@ from mlkeep.wire.message import Message, Request
 
 UseCase = Callable[[Call, Any], Message]
 
-_MODULES = (experiments, runs, metrics, logged_models, registered_models, versions, evaluation_datasets, artifacts)
+_MODULES = (
+    experiments,
+    runs,
+    metrics,
+    charts,
+    logged_models,
+    registered_models,
+    versions,
+    evaluation_datasets,
+    artifacts,
+)
 
 READS: dict[type[Request], UseCase] = {kind: case for module in _MODULES for kind, case in module.READS.items()}
 WRITES: dict[type[Request], UseCase] = {kind: case for module in _MODULES for kind, case in module.WRITES.items()}

@@ -41,6 +41,7 @@ from mlkeep.core.evaluation import EvaluationDataset, EvaluationRecord
 from mlkeep.core.filters.ast import Node, OnDataset, OrderTerm
 from mlkeep.core.projection import WHOLE_RUN, RunFields
 from mlkeep.storage.artifact_files import ArtifactFileStore, Place
+from mlkeep.storage.series.points import Points
 
 T = TypeVar("T")
 
@@ -161,6 +162,10 @@ class RunStore(Protocol):
         """The key of a run, deleted or not; None if there is no such run."""
         ...
 
+    def started(self, run_ids: Sequence[str]) -> dict[str, tuple[RunKey, int]]:
+        """Key and start time, in milliseconds, of those of these runs that there are, deleted or not."""
+        ...
+
     def active_key(self, run_id: str) -> RunKey:
         """The key of a run that may be logged to. Raises NotFound; InvalidInput when it is deleted."""
         ...
@@ -205,6 +210,14 @@ class MetricStore(Protocol):
 
         The latest point of a key is the greatest by (step, timestamp, value), NaN counting as 0.
         """
+        ...
+
+    def series(self, run: RunKey, key: str, steps: tuple[int, int] | None = None) -> Points:
+        """The distinct points under `key`, by (step, timestamp, value); with `steps`, from the first to the last of them."""
+        ...
+
+    def all_series(self, wanted: Sequence[tuple[RunKey, str]], steps: tuple[int, int] | None = None) -> list[Points]:
+        """`series` of each of these, quickest where each run is wanted with the same keys."""
         ...
 
     def bulk_history(self, run_ids: Sequence[str], key: str, limit: int) -> list[Metric]:

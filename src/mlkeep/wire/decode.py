@@ -102,26 +102,28 @@ def _too_deep() -> InvalidInput:
 
 
 @functools.cache
-def _fields(kind: type[Request]) -> dict[str, Any]:
+def _fields(kind: type[Request]) -> dict[str, tuple[str, Any]]:
+    """Name and type of each field, by its name on the wire."""
+    hints = typing.get_type_hints(kind, include_extras=False)
     return {
-        name: hint
-        for name, hint in typing.get_type_hints(kind, include_extras=False).items()
-        if name in kind.__struct_fields__
+        written: (name, hints[name])
+        for written, name in zip(kind.__struct_encode_fields__, kind.__struct_fields__, strict=True)
     }
 
 
 def _build(kind: type[R], given: Mapping[str, Any], path: str, *, from_text: bool = False) -> R:
-    hints = _fields(kind)
+    known = _fields(kind)
     values: dict[str, Any] = {}
     for name, value in given.items():
-        field = name if name in hints else _snake(name)
-        if value is None or field not in hints:
+        field = name if name in known else _snake(name)
+        if value is None or field not in known:
             continue
-        if field in values:
+        own, hint = known[field]
+        if own in values:
             raise InvalidInput(f"The field '{path}{field}' is given twice, once in camelCase; send it once.")
-        converted = _convert(hints[field], value, f"{path}{field}", from_text=from_text)
+        converted = _convert(hint, value, f"{path}{field}", from_text=from_text)
         if converted is not _UNSET:
-            values[field] = converted
+            values[own] = converted
     return kind(**values)
 
 

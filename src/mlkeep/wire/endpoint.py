@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import enum
 import re
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
@@ -90,7 +92,8 @@ class Endpoint(msgspec.Struct, frozen=True):
 
     `methods` are the verbs the server takes; a client uses the first. `permission` has no default: a row that does not
     say who may call it cannot be written. `audit` is None for what changes nothing that is governed. `roots` are what its paths
-    may begin with; a client uses the first.
+    may begin with; a client uses the first. `packed`, where there is one, writes the answer for who would rather have
+    msgpack than JSON.
     """
 
     methods: tuple[str, ...]
@@ -101,6 +104,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     audit: AuditTag | None
     version: str = "2.0"
     roots: tuple[str, ...] = ROOTS
+    packed: Callable[[Any], bytes] | None = None
 
     @property
     def paths(self) -> tuple[str, ...]:

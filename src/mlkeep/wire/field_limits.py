@@ -7,7 +7,7 @@ from typing import Any
 from mlkeep.core import limits
 from mlkeep.core.ids import RUN_ID_PATTERN
 from mlkeep.core.projection import MAX_FIELDS
-from mlkeep.wire import artifacts, experiments, logged_models, metrics, registry, runs
+from mlkeep.wire import artifacts, charts, experiments, logged_models, metrics, registry, runs
 from mlkeep.wire.bounds import BOUNDS
 from mlkeep.wire.message import Request
 
@@ -45,6 +45,11 @@ LIMITS: dict[tuple[type[Request], str], dict[str, Any]] = {
     (metrics.MetricInput, "key"): {"maxLength": limits.MAX_KEY_LENGTH},
     (metrics.MetricInput, "timestamp"): {"minimum": 0},
     (metrics.GetMetricHistory, "max_results"): {"minimum": 1},
+    (charts.GetChart, "series"): {"maxItems": limits.MAX_CHART_SERIES},
+    (charts.GetChart, "run_ids"): {"maxItems": limits.MAX_CHART_SERIES},
+    (charts.GetChart, "keys"): {"maxItems": limits.MAX_CHART_SERIES},
+    (charts.GetChart, "x"): {"enum": list(charts.AXES)},
+    (charts.GetChart, "buckets"): {"minimum": limits.MIN_CHART_BUCKETS, "maximum": limits.MAX_CHART_BUCKETS},
     (logged_models.SearchLoggedModels, "max_results"): {"minimum": 0},
     (registry.CreateRegisteredModel, "name"): {"maxLength": limits.MAX_MODEL_NAME_LENGTH},
     (registry.RenameRegisteredModel, "new_name"): {"maxLength": limits.MAX_MODEL_NAME_LENGTH},

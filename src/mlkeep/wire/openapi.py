@@ -21,7 +21,7 @@ from mlkeep.wire.endpoint import Endpoint, Permission
 from mlkeep.wire.errors import ErrorBody
 from mlkeep.wire.field_limits import LIMITS
 from mlkeep.wire.message import Request
-from mlkeep.wire.resources import ANY_TYPE, JSON, RESOURCES, Resource
+from mlkeep.wire.resources import ANY_TYPE, JSON, MSGPACK, RESOURCES, Resource
 from mlkeep.wire.table import ENDPOINTS
 
 Json = dict[str, Any]
@@ -195,9 +195,10 @@ def _operation(endpoint: Endpoint, method: str, path: str, schemas: _Schemas) ->
         needed = set(_required(endpoint.request)) - set(endpoint.path_fields)
         content = {JSON: {"schema": _body(endpoint, schemas)}}
         told["requestBody"] = {"required": bool(needed) or method == "POST", "content": content}
-    told["responses"] = _responses(
-        {JSON: {"schema": schemas.of(endpoint.response)}}, _error_statuses(endpoint, has_body=has_body)
-    )
+    answers: Json = {JSON: {"schema": schemas.of(endpoint.response)}}
+    if endpoint.packed is not None:
+        answers[MSGPACK] = {}
+    told["responses"] = _responses(answers, _error_statuses(endpoint, has_body=has_body))
     return told
 
 

@@ -37,6 +37,7 @@ from mlkeep.wire.uploads import (
 )
 
 JSON, TEXT, HTML, BYTES = "application/json", "text/plain", "text/html", "application/octet-stream"
+MSGPACK = "application/msgpack"
 
 ANY_TYPE = "*/*"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from mlkeep.wire import artifacts, evaluation_datasets, experiments, logged_models, metrics, registry, runs
+from mlkeep.wire import artifacts, charts, evaluation_datasets, experiments, logged_models, metrics, registry, runs
 from mlkeep.wire.endpoint import Endpoint
 from mlkeep.wire.message import Request
 
@@ -12,6 +12,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *experiments.ENDPOINTS,
     *runs.ENDPOINTS,
     *metrics.ENDPOINTS,
+    *charts.ENDPOINTS,
     *artifacts.ENDPOINTS,
     *logged_models.ENDPOINTS,
     *registry.ENDPOINTS,

@@ -39,7 +39,7 @@ class Points(msgspec.Struct, frozen=True):
         return self._ordered(self.steps, self.timestamps_ms)
 
     def _ordered(self, first: Int64s, second: Int64s) -> Points:
-        if _rises(first):  # as most series are logged: in order, no two points alike
+        if _rise(first, second):  # as most series are logged: in order, no two points alike
             return self
         is_nan = np.isnan(self.values)
         ranks = np.where(is_nan, 0.0, self.values)
@@ -85,5 +85,9 @@ def joined(parts: Iterable[Points]) -> Points:
     )
 
 
-def _rises(column: Int64s) -> bool:
-    return bool((column[1:] > column[:-1]).all())
+def _rise(first: Int64s, second: Int64s) -> bool:
+    """Whether each point comes after the one before it; those of equal `first` by `second`."""
+    later = first[1:] > first[:-1]
+    if not later.all():
+        later |= (first[1:] == first[:-1]) & (second[1:] > second[:-1])
+    return bool(later.all())

@@ -15,6 +15,8 @@ from sqlalchemy import func, select
 from mlkeep.core.entities import Metric
 from mlkeep.core.errors import InvalidInput
 from mlkeep.storage.contract import Page, RunKey
+from mlkeep.storage.series.points import Points, points_of
+from mlkeep.storage.series.sampling import between_steps
 from mlkeep.storage.sql.dialect import InsertRows
 from mlkeep.storage.sql.schema import keys, latest_metrics, logged_models, metric_tail, runs
 from mlkeep.storage.sql.search import among
@@ -108,6 +110,23 @@ class SqlMetrics:
         further = limit is not None and len(rows) > limit
         found = [Metric(key, read_value(row.value), row.timestamp_ms, row.step) for row in rows[:limit]]
         return Page(found, _token(found[-1]) if further else None)
+
+    def series(self, run: RunKey, key: str, steps: tuple[int, int] | None = None) -> Points:
+        columns = metric_tail.c
+        rows = self._session.execute(
+            select(columns.step, columns.timestamp_ms, columns.value).where(
+                columns.run_id == run.run, columns.key_id == self._session.key_number(key)
+            )
+        ).fetchall()
+        found = points_of(
+            [row.step for row in rows],
+            [row.timestamp_ms for row in rows],
+            [read_value(row.value) for row in rows],
+        ).by_step()
+        return found if steps is None else between_steps(found, steps)
+
+    def all_series(self, wanted: Sequence[tuple[RunKey, str]], steps: tuple[int, int] | None = None) -> list[Points]:
+        return [self.series(run, key, steps) for run, key in wanted]
 
     def bulk_history(self, run_ids: Sequence[str], key: str, limit: int) -> list[Metric]:
         columns = self._points_of_runs(run_ids, key).subquery().c

@@ -83,6 +83,18 @@ class SqlRuns:
         found = self._session.first(_FIND, {"run_id": run_id})
         return None if found is None else RunKey(found[0], found[1])
 
+    def started(self, run_ids: Sequence[str]) -> dict[str, tuple[RunKey, int]]:
+        columns = runs.c
+        return {
+            row.run_id: (RunKey(row.id, row.experiment_id), row.start_ms)
+            for part in chunks(sorted(set(run_ids)))
+            for row in self._session.execute(
+                select(columns.run_id, columns.id, columns.experiment_id, columns.start_ms).where(
+                    columns.run_id.in_(part)
+                )
+            )
+        }
+
     def active_key(self, run_id: str) -> RunKey:
         key, lifecycle = self._find(run_id)
         if lifecycle != ACTIVE:

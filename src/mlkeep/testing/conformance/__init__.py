@@ -17,6 +17,7 @@ The client has scope `session`. Suites make what they need under names of their 
 """
 
 from mlkeep.testing.conformance.artifacts import ArtifactPromises
+from mlkeep.testing.conformance.chart_buckets import ChartBucketPromises
 from mlkeep.testing.conformance.charts import ChartPromises
 from mlkeep.testing.conformance.client import ClientPromises
 from mlkeep.testing.conformance.evaluation_datasets import EvaluationDatasetPromises, EvaluationDatasetSearchPromises
@@ -46,6 +47,7 @@ __all__ = [
     "AllExperimentsPromises",
     "ArtifactPromises",
     "BatchPromises",
+    "ChartBucketPromises",
     "ChartPromises",
     "ClientPromises",
     "CountPromises",
