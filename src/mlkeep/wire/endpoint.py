@@ -90,7 +90,7 @@ class Endpoint(msgspec.Struct, frozen=True):
 
     `methods` are the verbs the server takes; a client uses the first. `permission` has no default: a row that does not
     say who may call it cannot be written. `audit` is None for what changes nothing that is governed. `roots` are what its paths
-    may begin with; a client uses the first.
+    may begin with; a client uses the first. `columns` is what is taken as `application/msgpack` in the place of `request`.
     """
 
     methods: tuple[str, ...]
@@ -101,6 +101,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     audit: AuditTag | None
     version: str = "2.0"
     roots: tuple[str, ...] = ROOTS
+    columns: type[Request] | None = None
 
     @property
     def paths(self) -> tuple[str, ...]:
