@@ -11,18 +11,26 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, event
 
+from mlkeep.core.entities import Metric
 from mlkeep.sdk.local import open_local
 from mlkeep.services.dispatch import Dispatcher
+from mlkeep.storage.contract import Logged
 from mlkeep.wire import runs
 from mlkeep.wire.artifacts import GetManifest, RecordFiles, StoredFileMessage
+from mlkeep.wire.columns import Column, LogColumns
 from mlkeep.wire.experiments import CreateExperiment, GetExperiment
 from mlkeep.wire.message import KeyValueInput, Request
 from mlkeep.wire.metrics import LogMetric, MetricInput
 from tests.contract.conftest import DATABASES, empty_database
+from tests.unit.storage.holding import busy
 
 RUN = "budgeted"
 ROOT = f"s3://bucket/{RUN}/artifacts"
+OTHERS = [f"other-{i}" for i in range(4)]
+STEPS = list(range(1_000))
 SIZES = itertools.count(1)
+OTHER_RUNS = itertools.cycle(OTHERS)
+"""More than are asked for in one test: nothing is known of the next one."""
 
 
 def recording(files: int) -> Request:
@@ -37,10 +45,17 @@ REQUESTS: dict[str, Callable[[], Request]] = {
     "log-batch of 1000 points": lambda: runs.LogBatch(
         run_id=RUN, metrics=[MetricInput(key=f"k{i % 10}", value=1.0, timestamp=i, step=i) for i in range(1_000)]
     ),
+    "log-batch of 10000 points in columns": lambda: LogColumns(
+        run_id=RUN,
+        columns=[Column(key=f"k{i}", steps=STEPS, timestamps=STEPS, values=list(map(float, STEPS))) for i in range(10)],
+    ),
     "log-batch of 100 params": lambda: runs.LogBatch(
+        run_id=next(OTHER_RUNS), params=[KeyValueInput(key=f"p{i}", value="1") for i in range(100)]
+    ),
+    "log-batch of 100 known params": lambda: runs.LogBatch(
         run_id=RUN, params=[KeyValueInput(key=f"p{i}", value="1") for i in range(100)]
     ),
-    "log-parameter": lambda: runs.LogParam(run_id=RUN, key="p0", value="1"),
+    "log-parameter": lambda: runs.LogParam(run_id=next(OTHER_RUNS), key="p0", value="1"),
     "set-tag": lambda: runs.SetTag(run_id=RUN, key="t0", value="1"),
     "runs/create": lambda: runs.CreateRun(experiment_id="0", start_time=1, tags=[KeyValueInput(key="t0", value="1")]),
     "runs/get": lambda: runs.GetRun(run_id=RUN),
@@ -56,7 +71,9 @@ BUDGETS = {
     # one table go in by one statement; on SQLite rows that go in one after another are counted once.
     "log-metric": {"sqlite": 5, "postgres": 5},
     "log-batch of 1000 points": {"sqlite": 5, "postgres": 5},
+    "log-batch of 10000 points in columns": {"sqlite": 5, "postgres": 5},
     "log-batch of 100 params": {"sqlite": 5, "postgres": 5},
+    "log-batch of 100 known params": {"sqlite": 4, "postgres": 4},
     "log-parameter": {"sqlite": 5, "postgres": 5},
     "set-tag": {"sqlite": 4, "postgres": 4},
     "runs/create": {"sqlite": 14, "postgres": 15},
@@ -118,7 +135,8 @@ def test_a_hot_path_keeps_its_budget(
     dispatcher: Dispatcher, statements: list[str], path: str, request: pytest.FixtureRequest
 ) -> None:
     dispatcher.call(CreateExperiment(name="budgeted", artifact_location="s3://bucket"))
-    dispatcher.call(runs.CreateRun(experiment_id="1", run_id=RUN, start_time=1))
+    for run_id in (RUN, *OTHERS):
+        dispatcher.call(runs.CreateRun(experiment_id="1", run_id=run_id, start_time=1))
     for known in (*REQUESTS.values(), REQUESTS[path]):  # once for connections and numbers of keys
         statements.clear()
         dispatcher.call(known())
@@ -126,3 +144,23 @@ def test_a_hot_path_keeps_its_budget(
     kind = "sqlite" if "sqlite" in request.node.callspec.id else "postgres"
     assert len(kinds) <= BUDGETS[path][kind], kinds
     assert len(kinds) == BUDGETS[path][kind], f"better than its budget: {kinds}"
+
+
+def test_sixteen_that_log_at_once_take_as_many_statements_as_one(
+    dispatcher: Dispatcher, statements: list[str], request: pytest.FixtureRequest
+) -> None:
+    writers = 1 if "sqlite" in request.node.callspec.id else 2
+    for run_id in OTHERS:
+        dispatcher.call(runs.CreateRun(experiment_id="0", run_id=run_id, start_time=1))
+    given = [
+        Logged(run_id=OTHERS[i % 4], points=[Metric(f"k{i}", 1.0, 1)], tags={f"t{i}": "1"}, params={f"p{i}": "1"})
+        for i in range(16)
+    ]
+    for _ in range(2):  # once for the numbers of keys
+        with busy(dispatcher.storage.write, writers):
+            futures = [dispatcher.storage.log(logged) for logged in given]
+            statements.clear()
+        assert [future.result(10) for future in futures] == [None] * 16
+    kinds = [kind for kind, _ in itertools.groupby(" ".join(each.split()[:3]) for each in statements)]
+    # the ends of those that kept the writers busy; begin; run, params; points, latest points, tags; commit
+    assert len(kinds) - writers <= 7, kinds

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from mlkeep.core import limits
+from mlkeep.wire.columns import Column, LogColumns
 from mlkeep.wire.endpoint import Endpoint
 from mlkeep.wire.evaluation_datasets import GetDataset
 from mlkeep.wire.experiments import CreateExperiment
@@ -267,7 +268,11 @@ WRAPPED: dict[str, tuple[str, str]] = {
 """Where requests that lie inside others lie, and what is around the field."""
 
 
-@pytest.mark.parametrize(("kind", "name"), LIMITS, ids=lambda part: getattr(part, "__name__", part))
+IN_JSON = [(kind, name) for kind, name in LIMITS if kind not in {Column, LogColumns}]
+"""Those of MessagePack are tried in tests/e2e/test_points_in_columns.py."""
+
+
+@pytest.mark.parametrize(("kind", "name"), IN_JSON, ids=lambda part: getattr(part, "__name__", part))
 def test_what_the_document_says_is_too_long_is_refused(watched: Watched, kind: type[Request], name: str) -> None:
     limit = LIMITS[kind, name]
     if "maxLength" in limit:

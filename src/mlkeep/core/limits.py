@@ -1,4 +1,4 @@
-"""Sizes the MLflow protocol promises; clients of MLflow count on exactly these."""
+"""Sizes the MLflow protocol promises, which clients of MLflow count on exactly, and those of what mlkeep has beside it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,12 @@ MAX_METRICS_PER_BATCH = 1_000
 MAX_PARAMS_PER_BATCH = 100
 MAX_TAGS_PER_BATCH = 100
 MAX_ENTITIES_PER_BATCH = 1_000
+
+MAX_COLUMNS_BODY_BYTES = 16 * 1024 * 1024
+"""Bytes of a batch of points in columns: some 700,000 points."""
+MAX_COLUMNS_PER_BATCH = 100_000
+MAX_ROWS_PER_COLUMNS = 1_000
+"""Points of logged models or measured on datasets in a batch of columns."""
 
 MAX_DATASET_NAME_LENGTH = 500
 MAX_DATASET_DIGEST_LENGTH = 36

@@ -21,6 +21,7 @@ class Abilities(msgspec.Struct, frozen=True):
 
     mlkeep_transfer: int = 0
     mlkeep_manifest: bool = False
+    mlkeep_columns: int = 0
 
     @property
     def transfers(self) -> bool:

@@ -7,9 +7,14 @@ from urllib.parse import quote
 
 import msgspec
 
+from mlkeep.core import limits
+from mlkeep.remote import columns
+from mlkeep.remote.abilities import abilities_of
 from mlkeep.remote.transport import Transport, decoded
 from mlkeep.wire.check import checked
+from mlkeep.wire.columns import MSGPACK
 from mlkeep.wire.message import Message, Request, spelled
+from mlkeep.wire.runs import LogBatch
 from mlkeep.wire.table import BY_REQUEST
 
 
@@ -33,6 +38,30 @@ class HttpDoor:
         else:
             answer = self.transport.send(method, where, body=msgspec.json.encode(fields))
         return decoded(self.transport, answer, endpoint.response, endpoint.path)
+
+    def points_at_once(self, count: int) -> int:
+        """How many points `log_many` takes, if there are `count` to be logged."""
+        is_worth_it = count > limits.MAX_METRICS_PER_BATCH and self._largest_columns()
+        return columns.MOST_AT_ONCE if is_worth_it else limits.MAX_METRICS_PER_BATCH
+
+    def log_many(self, batch: LogBatch) -> None:
+        """Log a batch: in columns where the server takes them, else as JSON, in as many parts as that needs.
+
+        Raises MlkeepException.
+        """
+        is_many = len(batch.metrics) >= columns.WORTH_IT
+        body = columns.in_columns(batch) if is_many and (most := self._largest_columns()) else None
+        if body is not None and len(body) <= most:
+            checked(LogBatch(run_id=batch.run_id, params=batch.params, tags=batch.tags))
+            self.transport.send("POST", BY_REQUEST[LogBatch].paths[0], body=body, content_type=MSGPACK)
+        elif len(batch.metrics) + len(batch.params) + len(batch.tags) <= limits.MAX_ENTITIES_PER_BATCH:
+            self.call(batch)
+        else:
+            for half in columns.halves(checked(batch)):
+                self.log_many(half)
+
+    def _largest_columns(self) -> int:
+        return abilities_of(self.transport).mlkeep_columns
 
 
 def _written(request: Request) -> dict[str, Any]:

@@ -73,6 +73,7 @@ class Transport:
         *,
         query: Mapping[str, Any] | None = None,
         body: bytes | None = None,
+        content_type: str = "application/json",
         at_least_s: float = 0,
     ) -> bytes:
         """The body of the answer to a small request. `at_least_s` is how long it may well take.
@@ -81,7 +82,7 @@ class Transport:
             MlkeepException: what the server tells of.
             Unavailable: the server does not answer.
         """
-        headers = {"Content-Type": "application/json"} if body is not None else {}
+        headers = {"Content-Type": content_type} if body is not None else {}
         timeout_s = max(request_timeout_s(), at_least_s)
         data: bytes = self._request(method, path, query=query, body=body, headers=headers, timeout_s=timeout_s).data
         return data

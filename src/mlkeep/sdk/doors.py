@@ -10,6 +10,7 @@ from mlkeep.core.uris import without_password
 from mlkeep.remote.door import HttpDoor
 from mlkeep.remote.transport import transport_to
 from mlkeep.wire.message import Request
+from mlkeep.wire.runs import LogBatch
 
 DATABASES = ("sqlite", "postgres")
 """How tracking URIs begin that name a database."""
@@ -20,6 +21,14 @@ class Door(Protocol):
 
     def call(self, request: Request, /) -> Any:
         """The answer to a request. Raises MlkeepException."""
+        ...
+
+    def points_at_once(self, count: int, /) -> int:
+        """How many points `log_many` takes, if there are `count` to be logged."""
+        ...
+
+    def log_many(self, batch: LogBatch, /) -> None:
+        """Log a batch, as a whole unless this cannot be done with so many points. Raises MlkeepException."""
         ...
 
 

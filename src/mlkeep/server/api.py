@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from collections.abc import Callable, Mapping
@@ -21,17 +22,20 @@ from litestar.status_codes import (
     HTTP_503_SERVICE_UNAVAILABLE,
 )
 
+from mlkeep.core import limits
 from mlkeep.core.errors import BadRequest, InternalError, InvalidInput, MlkeepException, NoSuchEndpoint, NotOffered
 from mlkeep.core.ids import DEFAULT_WORKSPACE
 from mlkeep.services.call import Caller
 from mlkeep.services.dispatch import Dispatcher
 from mlkeep.web.access import request_id_of
 from mlkeep.web.bodies import ClientGone
+from mlkeep.wire.columns import MSGPACK, LogColumns
 from mlkeep.wire.decode import from_body, from_query
 from mlkeep.wire.endpoint import Endpoint
 from mlkeep.wire.errors import body_of, status_of
 from mlkeep.wire.message import Request as WireRequest
-from mlkeep.wire.resources import MSGPACK
+from mlkeep.wire.msgpack import from_msgpack
+from mlkeep.wire.resources import JSON
 from mlkeep.wire.table import ENDPOINTS, not_offered
 
 AnyRequest = Request[Any, Any, Any]
@@ -60,7 +64,12 @@ def _route(endpoint: Endpoint, method: str, dispatcher: Dispatcher) -> HTTPRoute
             raise _nothing_at(request)
         check_workspace(request.headers.get("x-mlflow-workspace", ""))
         extra = {name: value.lstrip("/") for name, value in request.path_params.items()} if has_fields else None
-        wanted = await _from_get(kind, request, extra) if method == "GET" else await _from_body(kind, request, extra)
+        if endpoint.columns is not None and media_type(request.headers.get("content-type", "")) == MSGPACK:
+            wanted: WireRequest = await _from_columns(request)
+        elif method == "GET":
+            wanted = await _from_get(kind, request, extra)
+        else:
+            wanted = await _from_body(kind, request, extra)
         told = await dispatcher.call_async(wanted, Caller(request_id=request_id_of(request.scope)))
         if endpoint.packed is not None and takes_msgpack(request.headers.get("accept", "")):
             return Response(endpoint.packed(told), media_type=MSGPACK)
@@ -80,19 +89,38 @@ async def _from_get(kind: type[WireRequest], request: AnyRequest, extra: Mapping
 
 
 async def _from_body(kind: type[WireRequest], request: AnyRequest, extra: Mapping[str, str] | None) -> WireRequest:
-    if (encoding := request.headers.get("content-encoding", "identity")).lower() != "identity":
-        raise ClientException(
-            f"The request body has the Content-Encoding '{encoding[:100]}', which this server does not undo: send it plain.",
-            status_code=HTTP_415_UNSUPPORTED_MEDIA_TYPE,
-        )
+    _check_is_plain(request)
     if request.method in {"POST", "PUT"}:
         check_is_json(request.headers.get("content-type", ""))
     return from_body(kind, await request.body(), extra)
 
 
+async def _from_columns(request: AnyRequest) -> LogColumns:
+    _check_is_plain(request)
+    body = await request.body()
+    if len(body) > limits.MAX_COLUMNS_BODY_BYTES:
+        raise ClientException(
+            status_code=HTTP_413_REQUEST_ENTITY_TOO_LARGE, extra={"most": limits.MAX_COLUMNS_BODY_BYTES}
+        )
+    return await asyncio.to_thread(from_msgpack, body)
+
+
+def _check_is_plain(request: AnyRequest) -> None:
+    if (encoding := request.headers.get("content-encoding", "identity")).lower() != "identity":
+        raise ClientException(
+            f"The request body has the Content-Encoding '{encoding[:100]}', which this server does not undo: send it plain.",
+            status_code=HTTP_415_UNSUPPORTED_MEDIA_TYPE,
+        )
+
+
+def media_type(content_type: str) -> str:
+    """The type that a header names, without its parameters."""
+    return content_type.partition(";")[0].strip().lower()
+
+
 def check_is_json(content_type: str) -> None:
     """Raises InvalidInput: a body of this type is not read."""
-    if content_type.partition(";")[0].strip().lower() != "application/json":
+    if media_type(content_type) != JSON:
         raise InvalidInput(
             f"Bad Request. Content-Type must be application/json, got '{content_type}'. Send the header Content-Type: "
             "application/json."
@@ -139,7 +167,9 @@ def no_route(request: AnyRequest, error: HTTPException) -> Response[bytes]:
         told = NoSuchEndpoint(f"The path {path} does not take {method} requests.")
         return json_response(body_of(told), error.status_code, dict(error.headers or {}))
     if error.status_code == HTTP_413_REQUEST_ENTITY_TOO_LARGE:
-        most = request.route_handler.resolve_request_max_body_size()
+        most = (error.extra if isinstance(error.extra, dict) else {}).get(
+            "most", request.route_handler.resolve_request_max_body_size()
+        )
         large = BadRequest(
             f"The request body is larger than {most} bytes, the most this server takes: send less at once."
         )
@@ -177,6 +207,10 @@ def _nothing_at(request: AnyRequest) -> NoSuchEndpoint:
 
 def failed(request: AnyRequest, error: Exception) -> Response[bytes]:
     """The answer where the fault is ours: the log tells more, the client only where to look."""
-    request_id = request_id_of(request.scope)
+    return refused(request, fault(error, request_id_of(request.scope)))
+
+
+def fault(error: BaseException, request_id: str) -> InternalError:
+    """What the client is told of `error`, which goes to the log."""
     _log.error("request %s failed", request_id, exc_info=error)
-    return refused(request, InternalError(f"The server failed; its log tells why under request id {request_id}."))
+    return InternalError(f"The server failed; its log tells why under request id {request_id}.")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from litestar import Litestar
 from litestar.exceptions import HTTPException
-from litestar.types import ExceptionHandlersMap
+from litestar.types import ASGIApp, ExceptionHandlersMap
 
 from mlkeep.blobs.buckets.store import ObjectStore
 from mlkeep.blobs.contract import ArtifactStore
@@ -30,7 +31,7 @@ from mlkeep.storage.sql.storage import SqlStorage
 from mlkeep.web.bodies import ClientGone
 
 
-def make_app(options: ServerOptions) -> Litestar:
+def make_app(options: ServerOptions) -> ASGIApp:
     """The application on the storage and artifacts that `options` name; it closes them when it stops.
 
     Raises:
@@ -58,7 +59,13 @@ def make_app(options: ServerOptions) -> Litestar:
         settings = Settings(artifact_root=root, rules=rules_from(os.environ))
         dispatcher = Dispatcher(storage, settings, open_store, readers=options.read_connections or READERS)
     served = None if proxied is None else _served(proxied, options)
-    return build_app(dispatcher, served, open_store, options.max_body_bytes, options.static_prefix)
+    app = build_app(dispatcher, served, open_store, options.max_body_bytes, options.static_prefix)
+    if dispatcher is None or sys.platform == "win32":
+        return app
+    from mlkeep.server.shortcuts import LoggingShortcuts
+    from mlkeep.web.shortcuts import WithShortcuts
+
+    return WithShortcuts(app, LoggingShortcuts(dispatcher, options.max_body_bytes, options.static_prefix))
 
 
 def _served(store: ArtifactStore, options: ServerOptions) -> Served:
@@ -97,7 +104,10 @@ def build_app(
             if dispatcher is not None:
                 dispatcher.close()
 
-    handlers = [*home_routes(dispatcher, served, prefix), *artifact_routes(dispatcher, served, open_store, prefix)]
+    handlers = [
+        *home_routes(dispatcher, served, max_body_bytes, prefix),
+        *artifact_routes(dispatcher, served, open_store, prefix),
+    ]
     if dispatcher is not None:
         handlers += api_routes(dispatcher)
     refusals: ExceptionHandlersMap = {

@@ -8,6 +8,7 @@ import msgspec
 from litestar import MediaType, Response, get
 from litestar.handlers import HTTPRouteHandler
 
+from mlkeep.core import limits
 from mlkeep.server.api import json_response
 from mlkeep.server.artifacts.routes import Served
 from mlkeep.services.dispatch import Dispatcher
@@ -49,7 +50,9 @@ _ARTIFACTS_ONLY = """<p>This server keeps artifacts only (--artifacts-only); run
 <a href="health">health</a>.</p>"""
 
 
-def home_routes(dispatcher: Dispatcher | None, served: Served | None, prefix: str = "") -> list[HTTPRouteHandler]:
+def home_routes(
+    dispatcher: Dispatcher | None, served: Served | None, max_body_bytes: int, prefix: str = ""
+) -> list[HTTPRouteHandler]:
     """`/`, `/health`, `/version` and what MLflow clients ask a server about itself, all below `prefix`.
 
     A server without a dispatcher serves artifacts only, and says so.
@@ -65,6 +68,7 @@ def home_routes(dispatcher: Dispatcher | None, served: Served | None, prefix: st
         presigned_upload_model_id_supported=dispatcher is not None,
         mlkeep_transfer=0 if served is None else TRANSFER_VERSION,
         mlkeep_manifest=served is not None and dispatcher is not None,
+        mlkeep_columns=0 if dispatcher is None else min(max_body_bytes, limits.MAX_COLUMNS_BODY_BYTES),
     )
 
     @get("/")

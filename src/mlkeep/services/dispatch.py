@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from mlkeep.core import limits
 from mlkeep.core.clock import now_ms
 from mlkeep.core.errors import NotFound, NotOffered
 from mlkeep.core.ids import DEFAULT_EXPERIMENT_ID, DEFAULT_EXPERIMENT_NAME
@@ -24,18 +25,20 @@ from mlkeep.services import (
 from mlkeep.services.artifacts import OpenStore
 from mlkeep.services.call import Call, Caller, Settings
 from mlkeep.services.listings import listing
-from mlkeep.services.locks import experiment_name, touched
+from mlkeep.services.locks import experiment_name, names_of_run, touched
+from mlkeep.services.logged import LOGS
 from mlkeep.storage.contract import Storage, Transaction
 from mlkeep.wire.artifacts import ListArtifacts, ListLoggedModelArtifacts
 from mlkeep.wire.check import checked
-from mlkeep.wire.message import Message, Request
+from mlkeep.wire.columns import LogColumns
+from mlkeep.wire.message import Empty, Message, Request
+from mlkeep.wire.runs import LogBatch
 
 UseCase = Callable[[Call, Any], Message]
 
 _MODULES = (
     experiments,
     runs,
-    metrics,
     charts,
     logged_models,
     registered_models,
@@ -44,7 +47,9 @@ _MODULES = (
     artifacts,
 )
 
-READS: dict[type[Request], UseCase] = {kind: case for module in _MODULES for kind, case in module.READS.items()}
+READS: dict[type[Request], UseCase] = {
+    kind: case for module in (*_MODULES, metrics) for kind, case in module.READS.items()
+}
 WRITES: dict[type[Request], UseCase] = {kind: case for module in _MODULES for kind, case in module.WRITES.items()}
 
 READERS = 4
@@ -54,6 +59,7 @@ LISTERS = 8
 """Threads that list artifacts for an event loop: a store that does not answer must not keep reads waiting."""
 
 NOBODY = Caller()
+EMPTY = Empty()
 
 
 def _has_default_experiment(tx: Transaction) -> bool:
@@ -82,16 +88,43 @@ class Dispatcher:
     def call(self, request: Request, caller: Caller = NOBODY) -> Message:
         """The answer to a request. Raises MlkeepException."""
         checked(request)
+        if (log := LOGS.get(type(request))) is not None:
+            logged = log(self._settings, request)
+            self.storage.log(logged, names_of_run(logged.run_id)).result()
+            return EMPTY
         if (case := WRITES.get(type(request))) is not None:
             return self.storage.write(self._operation(case, request, caller), touched(request)).result()
         return self._read(request, caller)
 
+    def points_at_once(self, _: int) -> int:
+        """How many points `log_many` takes."""
+        return limits.MAX_METRICS_PER_BATCH
+
+    def log_many(self, batch: LogBatch) -> None:
+        """Log a batch. Raises MlkeepException."""
+        self.call(batch)
+
     async def call_async(self, request: Request, caller: Caller = NOBODY) -> Message:
         """The answer to a request that was decoded, for an event loop. Raises MlkeepException."""
+        if (log := LOGS.get(type(request))) is not None:
+            if isinstance(request, LogColumns):
+                logged = await asyncio.get_running_loop().run_in_executor(self._readers, log, self._settings, request)
+                await self.storage.log_from_loop(logged, names_of_run(logged.run_id))
+            else:
+                await self.log(request)
+            return EMPTY
         if (case := WRITES.get(type(request))) is not None:
             return await self.storage.write_async(self._operation(case, request, caller), touched(request))
         threads = self._readers if type(request) in READS else self._listers
         return await asyncio.get_running_loop().run_in_executor(threads, self._read, request, caller)
+
+    def log(self, request: Request) -> asyncio.Future[None]:
+        """Do what a small request of `LOGS` asks for, for the running event loop: done when it is kept.
+
+        Raises MlkeepException, now or through the future.
+        """
+        logged = LOGS[type(request)](self._settings, request)
+        return self.storage.log_from_loop(logged, names_of_run(logged.run_id))
 
     def find_twin(self, uri: str, size: int, sha256: str = "") -> str | None:
         """The URI of a recorded file with these bytes in the same experiment, but not the one at `uri`; None if there is none.

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from mlkeep.core.artifact_owners import OwnerKind, claims
 from mlkeep.storage.contract import EVERYTHING
-from mlkeep.wire import artifacts, evaluation_datasets, experiments, logged_models, metrics, registry, runs
+from mlkeep.wire import artifacts, evaluation_datasets, experiments, logged_models, registry, runs
 from mlkeep.wire.message import Request
 
 Touched: TypeAlias = tuple[str, ...]
@@ -34,8 +34,13 @@ def experiment_name(name: str) -> str:
     return f"experiment-name/{name}"
 
 
+def names_of_run(run_id: str) -> Touched:
+    """What is touched when something is logged to a run."""
+    return (f"run/{run_id}",)
+
+
 def _run(request: Any) -> Touched:
-    return (f"run/{request.run_id}",)
+    return names_of_run(request.run_id)
 
 
 def _new_run(request: runs.CreateRun) -> Touched:
@@ -127,14 +132,10 @@ RULES: dict[type[Request], Callable[[Any], Touched]] = {
     runs.UpdateRun: _run,
     runs.DeleteRun: _run,
     runs.RestoreRun: _run,
-    runs.LogParam: _run,
-    runs.SetTag: _run,
     runs.DeleteTag: _run,
-    runs.LogBatch: _run,
     runs.LogInputs: _run_and_datasets,
     runs.LogOutputs: _run,
     runs.LogModelRecord: _run,
-    metrics.LogMetric: _run,
     logged_models.CreateLoggedModel: _nothing,
     logged_models.FinalizeLoggedModel: _logged_model,
     logged_models.DeleteLoggedModel: _logged_model,

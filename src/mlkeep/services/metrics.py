@@ -1,43 +1,13 @@
-"""Use-cases of metrics: one point, a batch, the history of a key."""
+"""Use-cases that read metrics: the history of a key."""
 
 from __future__ import annotations
 
 from mlkeep.core import limits
-from mlkeep.core.entities import Metric
 from mlkeep.core.errors import InvalidInput
-from mlkeep.core.names import check_key, invalid
+from mlkeep.core.names import invalid
 from mlkeep.services.call import Call
-from mlkeep.services.runs import put_tags
 from mlkeep.wire import metrics as wire
-from mlkeep.wire.message import Empty
-from mlkeep.wire.metrics import LogMetric, MetricInput, MetricMessage
-from mlkeep.wire.runs import LogBatch
-
-
-def log_metric(call: Call, request: LogMetric) -> Empty:
-    call.tx.metrics.add(call.tx.runs.active_key(request.run_id), [_point(request, "")])
-    return Empty()
-
-
-def log_batch(call: Call, request: LogBatch) -> Empty:
-    """Keep the whole batch or nothing of it."""
-    _check_sizes(request)
-    points = [_point(metric, f"metrics[{i}].") for i, metric in enumerate(request.metrics)]
-    params: dict[str, str] = {}
-    for i, param in enumerate(request.params):
-        key = check_key(param.key, f"params[{i}].key")
-        if key in params:
-            raise InvalidInput(f"Duplicate parameter keys have been submitted: '{key}'. Send each key once.")
-        params[key] = call.settings.rules.cut(param.value, limits.MAX_PARAM_VALUE_LENGTH, f"params[{i}].value")
-    tags = {check_key(tag.key, f"tags[{i}].key"): tag.value for i, tag in enumerate(request.tags)}
-    run = call.tx.runs.active_key(request.run_id)
-    if params:
-        call.tx.params.add(run, params)
-    if points:
-        call.tx.metrics.add(run, points)
-    if tags:
-        put_tags(call, run, tags)
-    return Empty()
+from mlkeep.wire.metrics import MetricMessage
 
 
 def history(call: Call, request: wire.GetMetricHistory) -> wire.MetricHistoryResponse:
@@ -95,42 +65,8 @@ def _steps(start: int | None, end: int | None) -> tuple[int, int] | None:
     return start, end
 
 
-def _point(given: LogMetric | MetricInput, path: str) -> Metric:
-    if given.value is None or given.timestamp is None:
-        raise InvalidInput(f"Missing value for required parameter '{path}value' or '{path}timestamp'.")
-    if given.timestamp < 0:
-        raise invalid(f"{path}timestamp", given.timestamp, "it must be a non-negative number of milliseconds.")
-    return Metric(
-        key=check_key(given.key, f"{path}key"),
-        value=given.value,
-        timestamp=given.timestamp,
-        step=given.step,
-        model_id=given.model_id or None,
-        dataset_name=given.dataset_name or None,
-        dataset_digest=given.dataset_digest or None,
-    )
-
-
-def _check_sizes(request: LogBatch) -> None:
-    counts = (
-        ("metrics", len(request.metrics), limits.MAX_METRICS_PER_BATCH),
-        ("params", len(request.params), limits.MAX_PARAMS_PER_BATCH),
-        ("tags", len(request.tags), limits.MAX_TAGS_PER_BATCH),
-    )
-    for name, count, most in counts:
-        if count > most:
-            raise InvalidInput(f"A batch logging request can contain at most {most} {name}. Got {count}.")
-    total = sum(count for _, count, _ in counts)
-    if total > limits.MAX_ENTITIES_PER_BATCH:
-        raise InvalidInput(
-            f"A batch logging request can contain at most {limits.MAX_ENTITIES_PER_BATCH} metrics, params and tags in "
-            f"total. Got {total}."
-        )
-
-
 READS = {
     wire.GetMetricHistory: history,
     wire.GetBulkHistory: bulk_history,
     wire.GetSampledHistory: sampled_history,
 }
-WRITES = {LogMetric: log_metric, LogBatch: log_batch}

@@ -9,12 +9,12 @@ from mlkeep.core.entities import Dataset, DatasetInput, InputTag, LifecycleStage
 from mlkeep.core.errors import AlreadyExists, BadRequest, InvalidInput, NotFound
 from mlkeep.core.filters import RUNS
 from mlkeep.core.ids import check_run_id, new_run_id
-from mlkeep.core.names import check_key, check_length, made_up_name
+from mlkeep.core.names import check_length, made_up_name
 from mlkeep.core.projection import run_fields
 from mlkeep.services.call import Call
 from mlkeep.services.locations import below
 from mlkeep.services.paging import search_for
-from mlkeep.storage.contract import NewRun, RunKey
+from mlkeep.storage.contract import NewRun
 from mlkeep.wire import runs as wire
 from mlkeep.wire.endpoint import AuditTag
 from mlkeep.wire.message import Empty, KeyValueInput
@@ -77,32 +77,6 @@ def restore(call: Call, request: wire.RestoreRun) -> Empty:
     call.tx.runs.set_lifecycle(request.run_id, LifecycleStage.ACTIVE, call.now_ms)
     call.record(AuditTag.RUN_RESTORED, f"run/{request.run_id}")
     return Empty()
-
-
-def log_param(call: Call, request: wire.LogParam) -> Empty:
-    check_key(request.key, "key")
-    key = call.tx.runs.active_key(request.run_id)
-    value = call.settings.rules.cut(request.value, limits.MAX_PARAM_VALUE_LENGTH, "value")
-    call.tx.params.add(key, {request.key: value})
-    return Empty()
-
-
-def set_tag(call: Call, request: wire.SetTag) -> Empty:
-    check_key(request.key, "key")
-    put_tags(call, call.tx.runs.active_key(request.run_id), {request.key: request.value})
-    return Empty()
-
-
-def put_tags(call: Call, run: RunKey, tags: dict[str, str]) -> None:
-    """Set tags of a run, cutting long values; the tag of the run's name is the run's name."""
-    rules = call.settings.rules
-    cut = {key: rules.cut(value, limits.MAX_TAG_VALUE_LENGTH, f"tags[{key}]") for key, value in tags.items()}
-    if RUN_NAME_TAG in cut:
-        if cut[RUN_NAME_TAG]:
-            call.tx.runs.update(run, name=cut[RUN_NAME_TAG])
-        else:
-            del cut[RUN_NAME_TAG]
-    call.tx.tags.put(run, cut)
 
 
 def delete_tag(call: Call, request: wire.DeleteTag) -> Empty:
@@ -223,8 +197,6 @@ WRITES = {
     wire.UpdateRun: update,
     wire.DeleteRun: delete,
     wire.RestoreRun: restore,
-    wire.LogParam: log_param,
-    wire.SetTag: set_tag,
     wire.DeleteTag: delete_tag,
     wire.LogInputs: log_inputs,
     wire.LogOutputs: log_outputs,

@@ -7,6 +7,9 @@ again from the beginning if nothing of it was kept. Operations given to `read` s
 nothing. What the stores return are values, never views of the storage. All methods may be called from any thread; a
 `Transaction` belongs to the operation it was given to.
 
+What is logged to runs is most of what is ever written, and is no function but a value: `Logged`. Those that wait next to
+each other are written together, in the order they came. All that is promised of operations holds for each of them.
+
 Whoever writes says which names the operation `touches`. Operations that touch the same name, here or through any other
 process on the same database, run one after another; others may run at the same time. So an operation may base what it
 writes on what it has read under the names that it touches.
@@ -17,7 +20,8 @@ checking its state happens once an operation.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -37,10 +41,11 @@ from mlkeep.core.entities import (
     RunInfo,
     ViewType,
 )
-from mlkeep.core.evaluation import EvaluationDataset, EvaluationRecord
+from mlkeep.core.errors import InvalidInput, MlkeepException
 from mlkeep.core.filters.ast import Node, OnDataset, OrderTerm
 from mlkeep.core.projection import WHOLE_RUN, RunFields
 from mlkeep.storage.artifact_files import ArtifactFileStore, Place
+from mlkeep.storage.evaluation_datasets import EvaluationDatasetStore
 from mlkeep.storage.series.points import Points
 
 T = TypeVar("T")
@@ -82,6 +87,28 @@ class RunKey(NamedTuple):
 
     run: int
     experiment: int
+
+
+class Columns(NamedTuple):
+    """Points of one series, none of them of a logged model or measured on a dataset."""
+
+    key: str
+    points: Points
+
+
+class Logged(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What one request logs to a run; all of it is kept, or nothing. Keys and values are such as may be kept.
+
+    It fails with NotFound (there is no such run) or InvalidInput: the run is deleted, a param has another value already,
+    or there is no such logged model. A `run_name` is the new name of the run.
+    """
+
+    run_id: str
+    points: Sequence[Metric] = ()
+    columns: Sequence[Columns] = ()
+    params: Mapping[str, str] = {}
+    tags: Mapping[str, str] = {}
+    run_name: str | None = None
 
 
 class ExperimentStore(Protocol):
@@ -170,6 +197,10 @@ class RunStore(Protocol):
         """The key of a run that may be logged to. Raises NotFound; InvalidInput when it is deleted."""
         ...
 
+    def active_keys(self, run_ids: Collection[str]) -> dict[str, RunKey | MlkeepException]:
+        """`active_key` of each of these runs, or what it would raise."""
+        ...
+
     def get_info(self, run_id: str) -> RunInfo:
         """The run without what was logged to it. Raises NotFound."""
         ...
@@ -220,6 +251,14 @@ class MetricStore(Protocol):
         """`series` of each of these, quickest where each run is wanted with the same keys."""
         ...
 
+    def add_many(self, batches: Sequence[tuple[RunKey, Sequence[Metric]]]) -> None:
+        """Add points of several runs; one run may come several times. Raises InvalidInput: there is no such model."""
+        ...
+
+    def add_columns(self, run: RunKey, columns: Sequence[Columns]) -> None:
+        """Add many points."""
+        ...
+
     def bulk_history(self, run_ids: Sequence[str], key: str, limit: int) -> list[Metric]:
         """Points under `key` in any of these runs, each with its run, by (run id, timestamp, step, value).
 
@@ -250,12 +289,23 @@ class ParamStore(Protocol):
         """Add params; one already there with the same value is left. Raises InvalidInput: another value."""
         ...
 
+    def add_many(self, batches: Sequence[tuple[RunKey, Mapping[str, str]]]) -> list[InvalidInput | None]:
+        """Add params of several runs, batch by batch; one already there with the same value is left.
+
+        What is wrong with each batch: it is refused as a whole if a param has another value already.
+        """
+        ...
+
 
 class TagStore(Protocol):
     """Tags of runs."""
 
     def put(self, run: RunKey, tags: Mapping[str, str]) -> None:
         """Set tags, replacing values."""
+        ...
+
+    def put_many(self, batches: Sequence[tuple[RunKey, Mapping[str, str]]]) -> None:
+        """Set tags of several runs, batch by batch; one run may come several times."""
         ...
 
     def delete(self, run: RunKey, key: str) -> bool:
@@ -455,68 +505,6 @@ class VersionStore(Protocol):
         ...
 
 
-class EvaluationDatasetStore(Protocol):
-    """Evaluation datasets, their tags, experiments and records. All but `delete` and `search` raise NotFound."""
-
-    def add(self, new: EvaluationDataset) -> None:
-        """Add a dataset without records. Its experiments must be there."""
-        ...
-
-    def get(self, dataset_id: str) -> EvaluationDataset:
-        """The dataset with tags and experiments."""
-        ...
-
-    def delete(self, dataset_id: str) -> bool:
-        """Remove the dataset with its records; whether it was there."""
-        ...
-
-    def put_tags(self, dataset_id: str, tags: Mapping[str, str]) -> None:
-        """Set tags, replacing values."""
-        ...
-
-    def delete_tag(self, dataset_id: str, key: str) -> None:
-        """Remove a tag if it is there."""
-        ...
-
-    def link(self, dataset_id: str, experiment_ids: Sequence[str], now_ms: int) -> None:
-        """Say that the dataset belongs to these experiments, which must be there."""
-        ...
-
-    def unlink(self, dataset_id: str, experiment_ids: Sequence[str], now_ms: int) -> None:
-        """Say that the dataset does not belong to these experiments."""
-        ...
-
-    def search(self, search: Search, experiment_ids: Sequence[str]) -> Page:
-        """`EvaluationDataset`s that belong to any of these experiments; without experiments, any."""
-        ...
-
-    def find_records(self, dataset_id: str, input_hashes: Sequence[str]) -> dict[str, EvaluationRecord]:
-        """The records with these inputs, by the hash of the inputs."""
-        ...
-
-    def put_records(self, dataset_id: str, records: Sequence[EvaluationRecord]) -> None:
-        """Add records; those whose inputs are there already get the content, and keep id and creation."""
-        ...
-
-    def records(self, dataset_id: str, limit: int, token: str | None) -> Page:
-        """`EvaluationRecord`s, in the order they were added."""
-        ...
-
-    def count_records(self, dataset_id: str) -> int:
-        """How many records the dataset has."""
-        ...
-
-    def delete_records(self, dataset_id: str, record_ids: Sequence[str]) -> int:
-        """Remove records; how many of them were there."""
-        ...
-
-    def describe(
-        self, dataset_id: str, *, digest: str, schema: str | None, profile: str | None, user: str | None, now_ms: int
-    ) -> None:
-        """Set what is told of the dataset's content; a user of None leaves the last one."""
-        ...
-
-
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """A change of a governed thing: who did what to which, and what it was and became."""
 
@@ -591,6 +579,14 @@ class Storage(Protocol):
 
     async def write_async(self, operation: Operation[T], touches: Sequence[str] = ()) -> T:
         """`write` for an event loop: many waiting operations of one loop are answered in one go."""
+        ...
+
+    def log(self, logged: Logged, touches: Sequence[str] = ()) -> Future[None]:
+        """Queue what is logged to a run. The future is done after the commit, or fails as with `write`."""
+        ...
+
+    def log_from_loop(self, logged: Logged, touches: Sequence[str] = ()) -> asyncio.Future[None]:
+        """`log` for the running event loop: all that one loop waits for is answered in one go."""
         ...
 
     def read(self, operation: Operation[T]) -> T:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import itertools
 import logging
 import queue
 import random
@@ -17,6 +18,7 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 
 from mlkeep.core.errors import MlkeepException, Unavailable
+from mlkeep.storage.contract import Logged
 
 T = TypeVar("T")
 
@@ -57,6 +59,7 @@ class Connection(Protocol):
     def mark(self, tx: Any, /) -> None: ...
     def keep(self, tx: Any, /) -> None: ...
     def undo(self, tx: Any, /) -> None: ...
+    def log(self, tx: Any, given: Sequence[Logged], /) -> Sequence[MlkeepException | None]: ...
     def complete(self, tx: Any, /) -> None: ...
     def commit(self, tx: Any, /) -> None: ...
     def rollback(self, tx: Any, /) -> None: ...
@@ -65,13 +68,13 @@ class Connection(Protocol):
 
 
 class _Job:
-    """An operation and who waits for it: an event loop's future, or a thread's."""
+    """What is to be done and who waits for it: an event loop's future, or a thread's."""
 
     __slots__ = ("error", "future", "loop", "operation", "result", "touches")
 
     def __init__(
         self,
-        operation: Callable[[Any], Any],
+        operation: Callable[[Any], Any] | Logged,
         touches: Sequence[str],
         future: Any,
         loop: asyncio.AbstractEventLoop | None,
@@ -115,19 +118,27 @@ class Writer:
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._closed = False
+        self._held: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
 
     def submit(self, operation: Callable[[Any], T], touches: Sequence[str] = ()) -> Future[T]:
         """Queue an operation for a waiting thread."""
         future: Future[T] = Future()
-        self._put(_Job(operation, touches, future, None))
+        self._put([_Job(operation, touches, future, None)])
         return future
 
     def submit_from_loop(self, operation: Callable[[Any], T], touches: Sequence[str] = ()) -> asyncio.Future[T]:
         """Queue an operation for a coroutine of the running event loop."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
-        self._put(_Job(operation, touches, future, loop))
+        return self._hold(operation, touches)
+
+    def log(self, logged: Logged, touches: Sequence[str] = ()) -> Future[None]:
+        """Queue what is logged, for a waiting thread."""
+        future: Future[None] = Future()
+        self._put([_Job(logged, touches, future, None)])
         return future
+
+    def log_from_loop(self, logged: Logged, touches: Sequence[str] = ()) -> asyncio.Future[None]:
+        """Queue what is logged, for the running event loop."""
+        return self._hold(logged, touches)
 
     def close(self) -> None:
         """Run what is queued, then stop. May be called twice."""
@@ -140,7 +151,28 @@ class Writer:
             if thread is not threading.current_thread():
                 thread.join()
 
-    def _put(self, job: _Job) -> None:
+    def _hold(self, operation: Callable[[Any], Any] | Logged, touches: Sequence[str]) -> asyncio.Future[Any]:
+        """Queue something together with all that comes in the same turn of the event loop: so it comes into one group."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Any] = loop.create_future()
+        job = _Job(operation, touches, future, loop)
+        if (held := self._held.get(loop)) is not None:
+            held.append(job)
+        else:
+            self._held[loop] = [job]
+            loop.call_soon(self._put_held, loop)
+        return future
+
+    def _put_held(self, loop: asyncio.AbstractEventLoop) -> None:
+        jobs = self._held.pop(loop)
+        try:
+            self._put(jobs)
+        except Unavailable as err:
+            for job in jobs:
+                job.error = err
+                job.answer()
+
+    def _put(self, jobs: list[_Job]) -> None:
         with self._lock:
             if self._closed:
                 raise Unavailable("The storage is closed; nothing more can be written.")
@@ -149,7 +181,8 @@ class Writer:
                     thread = threading.Thread(target=self._work, args=[connection], name="mlkeep-writer", daemon=True)
                     thread.start()
                     self._threads.append(thread)
-            self._queue.put(job)
+            for job in jobs:
+                self._queue.put(job)
 
     def _work(self, connection: Connection) -> None:
         stopping = False
@@ -173,6 +206,10 @@ class Writer:
         connection.close()
 
 
+class _UncertainError(Exception):
+    """What was logged together failed in a way that does not tell whose fault it was."""
+
+
 class _Group:
     """Operations that share a transaction."""
 
@@ -183,12 +220,17 @@ class _Group:
         self._outage = outage
         self._jobs = jobs
         self._touches = list(dict.fromkeys(name for job in jobs for name in job.touches))
+        self._parts = _parts(jobs)
         self._is_committing = False
 
     def run(self) -> None:
         """Run the jobs in one transaction; if the database fails, none of them is kept and each is told so."""
         tries = 1
         while (failure := self._try()) is not None:
+            if isinstance(failure, _UncertainError):
+                logger.error("what was logged together is logged again one by one", exc_info=failure.__cause__)
+                self._parts = [[job] for job in self._jobs]
+                continue
             outage = self._outage(failure)
             if not self._may_try_again(outage, tries):
                 logger.error("a group of %d writes was not kept", len(self._jobs), exc_info=failure)
@@ -215,13 +257,13 @@ class _Group:
             job.result = job.error = None
         try:
             tx = self._connection.begin(self._touches)
-            if len(self._jobs) == 1:
-                keeps = self._run(tx, self._jobs[0])
+            if len(self._parts) == 1:
+                keeps = self._run(tx, self._parts[0])
             else:
                 keeps = True
-                for job in self._jobs:
+                for part in self._parts:
                     self._connection.mark(tx)
-                    if self._run(tx, job):
+                    if self._run(tx, part):
                         self._connection.keep(tx)
                     else:
                         self._connection.undo(tx)
@@ -236,17 +278,35 @@ class _Group:
             return err
         return None
 
-    def _run(self, tx: Any, job: _Job) -> bool:
-        """Run one operation; whether it went well. A failure of the database passes through."""
+    def _run(self, tx: Any, part: list[_Job]) -> bool:
+        """Run an operation, or write what was logged; whether any of it is to be kept.
+
+        A failure of the database passes through.
+        """
+        first = part[0]
         try:
-            job.result = job.operation(tx)
-        except MlkeepException as err:
-            job.error = err
+            if isinstance(first.operation, Logged):
+                errors = self._connection.log(tx, [job.operation for job in part])  # type: ignore[misc]  # all of them log
+                for job, error in zip(part, errors, strict=True):
+                    job.error = error
+            else:
+                first.result = first.operation(tx)
         except Exception as err:
-            if self._outage(err):
+            if not isinstance(err, MlkeepException) and self._outage(err):
                 raise
-            job.error = err
-        return job.error is None
+            if len(part) > 1:
+                raise _UncertainError from err
+            first.error = err
+        return any(job.error is None for job in part)
+
+
+def _parts(jobs: list[_Job]) -> list[list[_Job]]:
+    """The jobs in their order, those next to each other together that only log."""
+    return [
+        part
+        for logs, those in itertools.groupby(jobs, lambda job: isinstance(job.operation, Logged))
+        for part in ([list(those)] if logs else [[job] for job in those])
+    ]
 
 
 def _answer(jobs: list[_Job]) -> None:

@@ -8,12 +8,13 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import uvicorn
 from litestar.types import ASGIApp
 
-from mlkeep.web.access import observed
+from mlkeep.web.access import ToStderr, Write, observed
 from mlkeep.web.listen import port_in_use
 
 _BACKLOG: Final = 2048
@@ -31,9 +32,10 @@ def run(
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    write = ToStderr() if access_log else None
     config = uvicorn.Config(
-        observed(app) if access_log else observed(app, write=None),
-        http=_protocol(),
+        observed(app, write),
+        http=_protocol(app, write),
         lifespan="on",
         log_config=None,
         access_log=False,
@@ -50,15 +52,18 @@ def run(
         # What outlived its request keeps the process; from here on a second signal ends it at once.
         for each, handler in before.items():
             signal.signal(each, handler)
+        if write is not None:
+            write.flush()
 
 
-def _protocol() -> Any:
-    """The protocol with the short way for large bodies, where the parser it needs is installed."""
+def _protocol(app: ASGIApp, write: Write | None) -> Any:
+    """The protocol with the short ways, where the parser it needs is installed."""
     if sys.platform == "win32":
         return "auto"
     from mlkeep.web.direct import DirectProtocol
+    from mlkeep.web.shortcuts import ShortcutProtocol, WithShortcuts
 
-    return DirectProtocol
+    return partial(ShortcutProtocol, app.shortcuts, write) if isinstance(app, WithShortcuts) else DirectProtocol
 
 
 def _ignore(*_: object) -> None:

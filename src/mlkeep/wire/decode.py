@@ -13,8 +13,8 @@ import math
 import re
 import types
 import typing
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -23,6 +23,7 @@ from mlkeep.core.errors import InvalidInput
 from mlkeep.core.names import invalid
 from mlkeep.wire.check import NO_NUL, is_text, with_required
 from mlkeep.wire.message import Request
+from mlkeep.wire.quick import QUICK
 
 R = TypeVar("R", bound=Request)
 
@@ -36,8 +37,11 @@ _NUL = b"\\u0000"
 
 
 @functools.cache
-def _quick_decoder(kind: type[R]) -> msgspec.json.Decoder[R]:
-    return msgspec.json.Decoder(kind)
+def _quick_decoder(kind: type[Request]) -> tuple[Callable[[bytes], Any], Callable[[Any], Any]]:
+    """What decodes a request in one pass, and what is left to be checked then."""
+    if (checks := QUICK.get(kind)) is not None:
+        return msgspec.json.Decoder(checks).decode, lambda request: request
+    return msgspec.json.Decoder(kind).decode, with_required
 
 
 def from_body(kind: type[R], body: bytes, extra: Mapping[str, str] | None = None) -> R:
@@ -47,9 +51,9 @@ def from_body(kind: type[R], body: bytes, extra: Mapping[str, str] | None = None
         InvalidInput: not JSON, not an object, a required field is missing, or a value does not fit its field.
     """
     if body and not extra and _SURROGATE not in body and _SURROGATE_UPPER not in body and _NUL not in body:
+        decode, complete = _quick_decoder(kind)
         try:
-            quick: R = _quick_decoder(kind).decode(body)
-            return with_required(quick)
+            return cast("R", complete(decode(body)))
         except (msgspec.DecodeError, UnicodeDecodeError):
             pass  # the patient way accepts it or says what is wrong
         except RecursionError:

@@ -92,8 +92,8 @@ class Endpoint(msgspec.Struct, frozen=True):
 
     `methods` are the verbs the server takes; a client uses the first. `permission` has no default: a row that does not
     say who may call it cannot be written. `audit` is None for what changes nothing that is governed. `roots` are what its paths
-    may begin with; a client uses the first. `packed`, where there is one, writes the answer for who would rather have
-    msgpack than JSON.
+    may begin with; a client uses the first. `columns` is what is taken as `application/msgpack` in the place of `request`;
+    `packed`, where there is one, writes the answer for who would rather have msgpack than JSON.
     """
 
     methods: tuple[str, ...]
@@ -105,6 +105,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     version: str = "2.0"
     roots: tuple[str, ...] = ROOTS
     packed: Callable[[Any], bytes] | None = None
+    columns: type[Request] | None = None
 
     @property
     def paths(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 from mlkeep.core import limits
 from mlkeep.core.ids import RUN_ID_PATTERN
 from mlkeep.core.projection import MAX_FIELDS
-from mlkeep.wire import artifacts, charts, experiments, logged_models, metrics, registry, runs
+from mlkeep.wire import artifacts, charts, columns, experiments, logged_models, metrics, registry, runs
 from mlkeep.wire.bounds import BOUNDS
 from mlkeep.wire.message import Request
 
@@ -33,6 +33,10 @@ LIMITS: dict[tuple[type[Request], str], dict[str, Any]] = {
     (runs.LogBatch, "metrics"): {"maxItems": limits.MAX_METRICS_PER_BATCH},
     (runs.LogBatch, "params"): {"maxItems": limits.MAX_PARAMS_PER_BATCH},
     (runs.LogBatch, "tags"): {"maxItems": limits.MAX_TAGS_PER_BATCH},
+    (columns.LogColumns, "columns"): {"maxItems": limits.MAX_COLUMNS_PER_BATCH},
+    (columns.LogColumns, "params"): {"maxItems": limits.MAX_PARAMS_PER_BATCH},
+    (columns.LogColumns, "tags"): {"maxItems": limits.MAX_TAGS_PER_BATCH},
+    (columns.Column, "key"): {"maxLength": limits.MAX_KEY_LENGTH},
     (runs.DatasetFields, "name"): {"maxLength": limits.MAX_DATASET_NAME_LENGTH},
     (runs.DatasetFields, "digest"): {"maxLength": limits.MAX_DATASET_DIGEST_LENGTH},
     (runs.DatasetFields, "source"): {"maxLength": limits.MAX_DATASET_SOURCE_LENGTH},

@@ -17,11 +17,12 @@ from typing import Any
 import msgspec
 
 from mlkeep.wire import experiments, runs
+from mlkeep.wire.columns import MSGPACK
 from mlkeep.wire.endpoint import Endpoint, Permission
 from mlkeep.wire.errors import ErrorBody
 from mlkeep.wire.field_limits import LIMITS
 from mlkeep.wire.message import Request
-from mlkeep.wire.resources import ANY_TYPE, JSON, MSGPACK, RESOURCES, Resource
+from mlkeep.wire.resources import ANY_TYPE, JSON, RESOURCES, Resource
 from mlkeep.wire.table import ENDPOINTS
 
 Json = dict[str, Any]
@@ -76,6 +77,7 @@ class _Schemas:
 
     def __init__(self) -> None:
         told = [kind for endpoint in ENDPOINTS for kind in (endpoint.request, endpoint.response)]
+        told += [endpoint.columns for endpoint in ENDPOINTS if endpoint.columns is not None]
         told += [resource.message for resource in RESOURCES if resource.message is not None]
         told += [resource.request for resource in RESOURCES if resource.request is not None]
         kinds = list(dict.fromkeys(_structs([*told, ErrorBody])))
@@ -194,6 +196,8 @@ def _operation(endpoint: Endpoint, method: str, path: str, schemas: _Schemas) ->
     if has_body:
         needed = set(_required(endpoint.request)) - set(endpoint.path_fields)
         content = {JSON: {"schema": _body(endpoint, schemas)}}
+        if endpoint.columns is not None:
+            content[MSGPACK] = {"schema": schemas.of(endpoint.columns)}
         told["requestBody"] = {"required": bool(needed) or method == "POST", "content": content}
     answers: Json = {JSON: {"schema": schemas.of(endpoint.response)}}
     if endpoint.packed is not None:

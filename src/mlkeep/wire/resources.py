@@ -37,7 +37,6 @@ from mlkeep.wire.uploads import (
 )
 
 JSON, TEXT, HTML, BYTES = "application/json", "text/plain", "text/html", "application/octet-stream"
-MSGPACK = "application/msgpack"
 
 ANY_TYPE = "*/*"
 
@@ -57,7 +56,8 @@ class ServerInfo(Message, frozen=True, kw_only=True, omit_defaults=False):
     """What MLflow's clients ask a server about itself, and what mlkeep's clients do: the fields that begin with `mlkeep_`.
 
     `mlkeep_transfer` is the version of what `wire.uploads` describes, 0 if the server has no artifact proxy.
-    `mlkeep_manifest` says that the server itself records what passes through its proxy.
+    `mlkeep_manifest` says that the server itself records what passes through its proxy. `mlkeep_columns` is the size in
+    bytes of the largest `log-batch` with points in columns (`wire.columns`), 0 if the server takes none.
     """
 
     store_type: str
@@ -68,6 +68,7 @@ class ServerInfo(Message, frozen=True, kw_only=True, omit_defaults=False):
     presigned_upload_model_id_supported: bool = True
     mlkeep_transfer: int = 0
     mlkeep_manifest: bool = False
+    mlkeep_columns: int = 0
 
 
 class Resource(msgspec.Struct, frozen=True):

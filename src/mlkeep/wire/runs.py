@@ -9,6 +9,7 @@ import msgspec
 from mlkeep.core import entities, limits
 from mlkeep.core.entities import RunStatus, ViewType
 from mlkeep.core.projection import WHOLE_RUN, RunFields
+from mlkeep.wire.columns import LogColumns
 from mlkeep.wire.endpoint import AuditTag, Endpoint, Permission
 from mlkeep.wire.message import Empty, Int64, KeyValue, KeyValueInput, Message, Request, RunRequest, key_values, mapping
 from mlkeep.wire.metrics import LogMetric, MetricInput, MetricMessage
@@ -348,7 +349,7 @@ ENDPOINTS = (
     Endpoint(("POST",), "runs/log-parameter", LogParam, Empty, _write, None),
     Endpoint(("POST",), "runs/set-tag", SetTag, Empty, _write, None),
     Endpoint(("POST",), "runs/delete-tag", DeleteTag, Empty, _write, None),
-    Endpoint(("POST",), "runs/log-batch", LogBatch, Empty, _write, None),
+    Endpoint(("POST",), "runs/log-batch", LogBatch, Empty, _write, None, columns=LogColumns),
     Endpoint(("POST",), "runs/log-inputs", LogInputs, Empty, _write, None),
     Endpoint(("POST",), "runs/outputs", LogOutputs, Empty, _write, None),
     Endpoint(("POST",), "runs/log-model", LogModelRecord, Empty, _write, None),

@@ -9,7 +9,6 @@ from mlkeep.services.locks import touched
 from mlkeep.storage.contract import EVERYTHING
 from mlkeep.wire import artifacts, experiments, logged_models, registry, runs
 from mlkeep.wire.message import Request
-from mlkeep.wire.metrics import LogMetric
 
 MODEL = f"m-{'0' * 32}"
 
@@ -21,8 +20,8 @@ def test_every_request_that_changes_something_has_a_rule() -> None:
 @pytest.mark.parametrize(
     ("request_", "names"),
     [
-        (LogMetric(run_id="r", key="k"), {"run/r"}),
-        (LogMetric(run_uuid="r", key="k"), {"run/r"}),
+        (runs.DeleteRun(run_id="r"), {"run/r"}),
+        (runs.DeleteRun(run_uuid="r"), {"run/r"}),
         (runs.CreateRun(experiment_id="1"), set()),
         (runs.CreateRun(experiment_id="1", run_id="mine"), {"run/mine"}),
         (experiments.CreateExperiment(name="e"), {"experiment-name/e"}),

@@ -9,7 +9,8 @@ from concurrent.futures import Future
 
 import pytest
 
-from mlkeep.core.errors import InvalidInput, Unavailable
+from mlkeep.core.errors import InvalidInput, MlkeepException, Unavailable
+from mlkeep.storage.contract import Logged
 from mlkeep.storage.writer import MAX_GROUP, REPEATS, Outage, Remedy, Writer
 from tests.unit.storage.holding import busy
 
@@ -45,6 +46,16 @@ class Ledger:
 
     def undo(self, tx: Tx) -> None:
         del tx[self._mark :]
+
+    def log(self, tx: Tx, given: Sequence[Logged]) -> list[MlkeepException | None]:
+        """Write the ids of runs together; one called bad is refused, and one called odd fails."""
+        ids = [each.run_id for each in given]
+        if "odd" in ids:
+            tx.append("half of it")
+            raise ZeroDivisionError("a fault of ours")
+        self._fail_if_asked("log")
+        tx.append("+".join(run_id for run_id in ids if run_id != "bad"))
+        return [InvalidInput("Bad.") if run_id == "bad" else None for run_id in ids]
 
     def complete(self, _: Tx) -> None:
         self._fail_if_asked("complete")
@@ -236,6 +247,64 @@ def test_what_may_have_been_kept_or_does_not_succeed_is_told(
     with pytest.raises(Unavailable, match=str(outage(errors[0]).words)):  # type: ignore[union-attr]  # it is one
         future.result(10)
     assert ledger.commits == [[]]
+
+
+def test_what_is_logged_next_to_each_other_is_written_together_in_its_place(writer: Writer, ledger: Ledger) -> None:
+    with busy(writer.submit):
+        futures = [
+            *(writer.log(Logged(run_id=run_id)) for run_id in ("a", "bad", "b")),
+            writer.submit(write("operation")),
+            writer.submit(write_and_fail("failing", InvalidInput("No."))),
+            *(writer.log(Logged(run_id=run_id)) for run_id in ("bad", "c")),
+        ]
+    failures = [future.exception(10) for future in futures]  # type: ignore[attr-defined]  # all of them are futures
+    assert [str(failure or "") for failure in failures] == ["", "Bad.", "", "", "No.", "Bad.", ""]
+    assert ledger.commits == [[], ["a+b", "operation", "c"]]
+
+
+def test_of_what_is_refused_nothing_is_committed(writer: Writer, ledger: Ledger) -> None:
+    assert isinstance(writer.log(Logged(run_id="bad")).exception(10), InvalidInput)
+    assert ledger.commits == []
+
+
+def test_where_nobody_knows_whose_fault_it_was_each_is_written_alone(writer: Writer, ledger: Ledger) -> None:
+    with busy(writer.submit):
+        futures = [writer.log(Logged(run_id=run_id)) for run_id in ("a", "odd", "bad", "b")]
+    assert [type(future.exception(10)).__name__ for future in futures] == [
+        "NoneType",
+        "ZeroDivisionError",
+        "InvalidInput",
+        "NoneType",
+    ]
+    assert ledger.commits == [[], ["a", "b"]]
+
+
+def test_what_was_logged_is_written_again_when_the_database_undid_it(writer: Writer, ledger: Ledger) -> None:
+    with busy(writer.submit):
+        futures = [writer.log(Logged(run_id=run_id), [f"run/{run_id}"]) for run_id in ("a", "b")]
+        ledger_fails_next(ledger, "log", DeadlockError(), DeadlockError())
+    assert [future.exception(10) for future in futures] == [None, None]
+    assert ledger.commits == [[], ["a+b"]]
+    assert ledger.touched == [[], *[["run/a", "run/b"]] * 3]
+
+
+def test_an_event_loop_hands_over_together_what_it_has_to_write(writer: Writer, ledger: Ledger) -> None:
+    async def ask() -> None:
+        logged = [writer.log_from_loop(Logged(run_id=run_id)) for run_id in "abc"]
+        await asyncio.gather(*logged, writer.submit_from_loop(write("then")))
+
+    asyncio.run(ask())
+    assert ledger.commits == [["a+b+c", "then"]]
+
+
+def test_an_event_loop_is_told_that_nothing_more_is_written(writer: Writer) -> None:
+    async def ask() -> None:
+        future = writer.log_from_loop(Logged(run_id="a"))
+        writer.close()
+        await future
+
+    with pytest.raises(Unavailable, match="closed"):
+        asyncio.run(ask())
 
 
 def test_several_connections_write_at_once() -> None:

@@ -8,9 +8,12 @@ from types import ModuleType
 import pytest
 
 from mlkeep.services import dispatch
+from mlkeep.services.logged import LOGS
 from mlkeep.wire import artifacts, evaluation_datasets, experiments, logged_models, metrics, registry, runs
+from mlkeep.wire.columns import LogColumns
 from mlkeep.wire.endpoint import AJAX_ONLY, OWN, AuditTag, Endpoint, Permission
 from mlkeep.wire.message import Empty, Message, Request
+from mlkeep.wire.quick import QUICK
 from mlkeep.wire.table import BY_REQUEST, ENDPOINTS, NOT_OFFERED, not_offered
 
 MODULES = (artifacts, evaluation_datasets, experiments, logged_models, metrics, registry, runs)
@@ -51,7 +54,8 @@ def test_no_two_rows_answer_the_same() -> None:
 
 def test_a_kind_of_request_belongs_to_one_row_and_one_use_case() -> None:
     assert len(BY_REQUEST) == len(ENDPOINTS)
-    bound = [*dispatch.READS, *dispatch.WRITES, *LISTINGS]
+    logs = set(LOGS) - set(QUICK.values()) - {LogColumns}  # those are other forms of the same
+    bound = [*dispatch.READS, *dispatch.WRITES, *logs, *LISTINGS]
     assert len(bound) == len(set(bound))
     assert set(bound) == set(BY_REQUEST)
 

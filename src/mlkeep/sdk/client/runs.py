@@ -145,8 +145,11 @@ class RunClient(ClientBase):
         """Log many things, in as few requests as the protocol allows. Each request is kept whole or not at all."""
 
         def log() -> None:
-            for some_metrics, some_params, some_tags in _batches(metrics, params, tags):
-                self._tracking.call(
+            door = self._tracking
+            for some_metrics, some_params, some_tags in _batches(
+                metrics, params, tags, door.points_at_once(len(metrics))
+            ):
+                door.log_many(
                     wire.LogBatch(
                         run_id=run_id,
                         metrics=[_point(point) for point in some_metrics],
@@ -282,14 +285,17 @@ def _status(name: str | None) -> RunStatus | None:
 
 
 def _batches(
-    metrics: Sequence[Metric], params: Sequence[Param], tags: Sequence[RunTag]
+    metrics: Sequence[Metric], params: Sequence[Param], tags: Sequence[RunTag], points_at_once: int
 ) -> Iterator[tuple[Sequence[Metric], Sequence[Param], Sequence[RunTag]]]:
-    """All three in parts that fit into one request each: as many params and tags as may be, then metrics."""
+    """All three in parts that fit into one request each: as many params and tags as may be, then metrics.
+
+    Params and tags take the place of points, of which there may be `points_at_once`.
+    """
     done_metrics = done_params = done_tags = 0
     while done_metrics < len(metrics) or done_params < len(params) or done_tags < len(tags):
         some_params = params[done_params : done_params + limits.MAX_PARAMS_PER_BATCH]
         some_tags = tags[done_tags : done_tags + limits.MAX_TAGS_PER_BATCH]
-        room = min(limits.MAX_METRICS_PER_BATCH, limits.MAX_ENTITIES_PER_BATCH - len(some_params) - len(some_tags))
+        room = points_at_once - len(some_params) - len(some_tags)
         some_metrics = metrics[done_metrics : done_metrics + room]
         yield some_metrics, some_params, some_tags
         done_metrics += len(some_metrics)

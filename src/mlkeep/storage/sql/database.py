@@ -8,11 +8,13 @@ from typing import NoReturn, TypeVar
 import sqlalchemy as sa
 
 from mlkeep.core.errors import InvalidInput, MlkeepException, Unavailable
+from mlkeep.storage.contract import Logged
 from mlkeep.storage.sql import migrations
 from mlkeep.storage.sql.dialect import Backend, backend_at
 from mlkeep.storage.sql.dialect.backend import GiveNumbers
 from mlkeep.storage.sql.events import write_pending
 from mlkeep.storage.sql.keys import KeyDictionary
+from mlkeep.storage.sql.logged import write_logged
 from mlkeep.storage.sql.session import Session
 from mlkeep.storage.sql.sizes import slots, write_sizes
 from mlkeep.storage.sql.transaction import SqlTransaction
@@ -166,6 +168,10 @@ class WriteConnection:
         self._backend.run(session.cursor, "ROLLBACK TO operation")
         session.new_keys, session.pending_bytes = self._kept_keys, self._kept_bytes
         del session.pending_events[self._kept_events :]
+
+    def log(self, tx: SqlTransaction, given: Sequence[Logged]) -> list[MlkeepException | None]:
+        """Write what was logged, together; why each was refused, if it was."""
+        return write_logged(tx, given)
 
     def complete(self, tx: SqlTransaction) -> None:
         """Do what comes last in a transaction."""

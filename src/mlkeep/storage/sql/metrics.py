@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 
 from mlkeep.core.entities import Metric
 from mlkeep.core.errors import InvalidInput
-from mlkeep.storage.contract import Page, RunKey
+from mlkeep.storage.contract import Columns, Page, RunKey
 from mlkeep.storage.series.points import Points, points_of
 from mlkeep.storage.series.sampling import between_steps
 from mlkeep.storage.sql.dialect import InsertRows
@@ -52,8 +52,14 @@ class SqlMetrics:
         self._session = session
 
     def add(self, run: RunKey, points: Sequence[Metric]) -> None:
-        numbers = self._session.key_numbers(point.key for point in points)
-        models = self._models({point.model_id for point in points if point.model_id})
+        self.add_many([(run, points)])
+
+    def add_many(self, batches: Sequence[tuple[RunKey, Sequence[Metric]]]) -> None:
+        numbers = self._session.key_numbers(point.key for _, points in batches for point in points)
+        models = self._models({point.model_id for _, points in batches for point in points if point.model_id})
+        together: dict[RunKey, list[Metric]] = {}
+        for run, points in batches:
+            together.setdefault(run, []).extend(points)
         self._session.insert(
             _ADD_POINTS,
             [
@@ -67,6 +73,7 @@ class SqlMetrics:
                     "dataset_name": point.dataset_name or None,
                     "dataset_digest": point.dataset_digest or None,
                 }
+                for run, points in together.items()
                 for point in points
             ],
         )
@@ -81,9 +88,17 @@ class SqlMetrics:
                     "value": _stored(point.value),
                     "experiment_id": run.experiment,
                 }
+                for run, points in together.items()
                 for point in latest_of(points)
             ],
         )
+
+    def add_columns(self, run: RunKey, columns: Sequence[Columns]) -> None:
+        every: list[Metric] = []
+        for key, points in columns:
+            each = zip(points.values.tolist(), points.timestamps_ms.tolist(), points.steps.tolist(), strict=True)
+            every += [Metric(key, *point) for point in each]
+        self.add(run, every)
 
     def history(self, run: RunKey, key: str, limit: int | None, token: str | None) -> Page:
         number = self._session.key_number(key)

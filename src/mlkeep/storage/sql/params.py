@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from sqlalchemy import select
+from collections.abc import Collection, Mapping, Sequence
 
 from mlkeep.core.errors import InvalidInput
 from mlkeep.storage.contract import RunKey
-from mlkeep.storage.sql.dialect import InsertRows
+from mlkeep.storage.sql.dialect import FindRows, InsertRows
 from mlkeep.storage.sql.schema import params
-from mlkeep.storage.sql.session import Session, chunks
+from mlkeep.storage.sql.session import Session
 
+_FIND = FindRows(
+    [params.c.run_id, params.c.key_id, params.c.value], {"run_id": params.c.run_id, "key_id": params.c.key_id}
+)
 _ADD = InsertRows(
     params,
     ["run_id", "key_id", "value", "experiment_id"],
@@ -26,25 +27,41 @@ class SqlParams:
         self._session = session
 
     def add(self, run: RunKey, params: Mapping[str, str]) -> None:
-        numbers = self._session.key_numbers(params)
-        rows = [
-            {"run_id": run.run, "key_id": numbers[key], "value": value, "experiment_id": run.experiment}
-            for key, value in params.items()
-        ]
-        if self._session.insert(_ADD, rows) == len(rows):
-            return
-        known = self._known(run.run, list(numbers.values()))
-        for key, value in params.items():
-            if (before := known[numbers[key]]) != value:
-                raise InvalidInput(
-                    f"Changing param values is not allowed. Param with key='{key}' was already logged with "
-                    f"value='{before}'. Attempted logging new value '{value}'. Log it under another key, or in a new run."
-                )
+        (refusal,) = self.add_many([(run, params)])
+        if refusal is not None:
+            raise refusal
 
-    def _known(self, run: int, numbers: list[int]) -> dict[int, str]:
-        """The values of params, by the number of the key."""
-        found: dict[int, str] = {}
-        for part in chunks(numbers):
-            statement = select(params.c.key_id, params.c.value).where(params.c.run_id == run, params.c.key_id.in_(part))
-            found.update((number, value) for number, value in self._session.execute(statement))
-        return found
+    def add_many(self, batches: Sequence[tuple[RunKey, Mapping[str, str]]]) -> list[InvalidInput | None]:
+        numbers = self._session.key_numbers(key for _, params in batches for key in params)
+        values = self._known({run.run for run, _ in batches}, numbers.values())
+        refusals: list[InvalidInput | None] = []
+        rows = []
+        for run, given in batches:
+            places = [(run.run, numbers[key]) for key in given]
+            refusal = None
+            for place, (key, value) in zip(places, given.items(), strict=True):
+                if (before := values.get(place, value)) != value:
+                    refusal = _changed(key, before, value)
+                    break
+            refusals.append(refusal)
+            if refusal is None:
+                for place, value in zip(places, given.values(), strict=True):
+                    if place not in values:
+                        values[place] = value
+                        rows.append(
+                            {"run_id": place[0], "key_id": place[1], "value": value, "experiment_id": run.experiment}
+                        )
+        self._session.insert(_ADD, rows)
+        return refusals
+
+    def _known(self, runs: Collection[int], keys: Collection[int]) -> dict[tuple[int, int], str]:
+        """The values of params, by the numbers of run and key."""
+        rows = self._session.find(_FIND, {"run_id": list(runs), "key_id": list(keys)})
+        return {(run, key): value for run, key, value in rows}
+
+
+def _changed(key: str, before: str, value: str) -> InvalidInput:
+    return InvalidInput(
+        f"Changing param values is not allowed. Param with key='{key}' was already logged with value='{before}'. "
+        f"Attempted logging new value '{value}'. Log it under another key, or in a new run."
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,12 +19,12 @@ from mlkeep.core.entities import (
     RunStatus,
     ViewType,
 )
-from mlkeep.core.errors import AlreadyExists, InvalidInput, NotFound
+from mlkeep.core.errors import AlreadyExists, InvalidInput, MlkeepException, NotFound
 from mlkeep.core.filters.ast import Comparison, Entity
 from mlkeep.core.ids import experiment_key
 from mlkeep.core.projection import WHOLE_RUN, Keys, RunFields
 from mlkeep.storage.contract import FoundRun, NewRun, Page, RunKey, Search
-from mlkeep.storage.sql.dialect import Prepared, insert
+from mlkeep.storage.sql.dialect import FindRows, Prepared, insert
 from mlkeep.storage.sql.experiments import LIFECYCLE_NUMBERS, LIFECYCLES, in_view
 from mlkeep.storage.sql.inputs import SqlInputs
 from mlkeep.storage.sql.metrics import SqlMetrics
@@ -45,6 +45,8 @@ from mlkeep.storage.sql.search import Children, Searchable, among, compare, page
 from mlkeep.storage.sql.session import AnyRow, Session, chunks
 
 _FIND = Prepared(select(runs.c.id, runs.c.experiment_id, runs.c.lifecycle).where(runs.c.run_id == bindparam("run_id")))
+
+_FIND_MANY = FindRows([runs.c.run_id, runs.c.id, runs.c.experiment_id, runs.c.lifecycle], {"run_id": runs.c.run_id})
 
 _STATUS_TEXT = sa.cast(sa.case({status.value: status.name for status in RunStatus}, value=runs.c.status), Text)
 
@@ -96,12 +98,19 @@ class SqlRuns:
         }
 
     def active_key(self, run_id: str) -> RunKey:
-        key, lifecycle = self._find(run_id)
-        if lifecycle != ACTIVE:
-            raise InvalidInput(
-                f"The run {run_id} must be in the 'active' state. Current state is deleted: restore it first."
-            )
+        key = self.active_keys([run_id])[run_id]
+        if isinstance(key, MlkeepException):
+            raise key
         return key
+
+    def active_keys(self, run_ids: Collection[str]) -> dict[str, RunKey | MlkeepException]:
+        if len(run_ids) == 1:
+            (run_id,) = run_ids
+            row = self._session.first(_FIND, {"run_id": run_id})
+            return {run_id: _missing(run_id) if row is None else _active(run_id, *row)}
+        rows = self._session.find(_FIND_MANY, {"run_id": list(run_ids)})
+        found: dict[str, RunKey | MlkeepException] = {row[0]: _active(*row) for row in rows}
+        return {run_id: found.get(run_id) or _missing(run_id) for run_id in run_ids}
 
     def get_info(self, run_id: str) -> RunInfo:
         return _info(self._row(run_id))
@@ -149,13 +158,13 @@ class SqlRuns:
     def _find(self, run_id: str) -> tuple[RunKey, int]:
         row = self._session.first(_FIND, {"run_id": run_id})
         if row is None:
-            raise NotFound(f"Run with id={run_id} not found.")
+            raise _missing(run_id)
         return RunKey(row[0], row[1]), row[2]
 
     def _row(self, run_id: str) -> AnyRow:
         row = self._session.execute(select(runs).where(runs.c.run_id == run_id)).one_or_none()
         if row is None:
-            raise NotFound(f"Run with id={run_id} not found.")
+            raise _missing(run_id)
         return row
 
     def _hydrated(self, rows: Sequence[AnyRow], fields: RunFields = WHOLE_RUN) -> list[FoundRun]:
@@ -218,6 +227,17 @@ class SqlRuns:
             ):
                 found[run].append(LoggedModelOutput(model_id, step))
         return found
+
+
+def _missing(run_id: str) -> NotFound:
+    return NotFound(f"Run with id={run_id} not found.")
+
+
+def _active(run_id: str, run: int, experiment: int, lifecycle: int) -> RunKey | MlkeepException:
+    """The key of a run, or why nothing can be logged to it."""
+    if lifecycle == ACTIVE:
+        return RunKey(run, experiment)
+    return InvalidInput(f"The run {run_id} must be in the 'active' state. Current state is deleted: restore it first.")
 
 
 def _of_experiments(experiment_ids: Sequence[str] | None) -> sa.ColumnElement[bool]:

@@ -10,7 +10,7 @@ from sqlalchemy import Executable, bindparam, select
 
 from mlkeep.storage.contract import Event
 from mlkeep.storage.sql import schema
-from mlkeep.storage.sql.dialect import InsertRows, Prepared, insert
+from mlkeep.storage.sql.dialect import FindRows, InsertRows, Prepared, insert
 from mlkeep.storage.sql.dialect.backend import GiveNumbers
 from mlkeep.storage.sql.keys import KeyDictionary
 
@@ -50,6 +50,10 @@ class Session:
     def insert(self, statement: InsertRows, rows: Sequence[Mapping[str, Any]]) -> int:
         """Insert rows; how many were inserted or replaced."""
         return statement.run(self.cursor, self.connection.dialect, rows)
+
+    def find(self, statement: FindRows, values: Mapping[str, Sequence[int] | Sequence[str]]) -> list[Any]:
+        """The rows that have one of the values of each name."""
+        return statement.run(self.cursor, self.connection.dialect, values)
 
     # Everything else.
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import TypeVar
 
-from mlkeep.storage.contract import Operation
+from mlkeep.storage.contract import Logged, Operation
 from mlkeep.storage.sql.database import Database
 from mlkeep.storage.writer import Writer
 
@@ -27,6 +28,12 @@ class SqlStorage:
 
     async def write_async(self, operation: Operation[T], touches: Sequence[str] = ()) -> T:
         return await self._writer.submit_from_loop(operation, touches)
+
+    def log(self, logged: Logged, touches: Sequence[str] = ()) -> Future[None]:
+        return self._writer.log(logged, touches)
+
+    def log_from_loop(self, logged: Logged, touches: Sequence[str] = ()) -> asyncio.Future[None]:
+        return self._writer.log_from_loop(logged, touches)
 
     def read(self, operation: Operation[T]) -> T:
         return self._database.read(operation)

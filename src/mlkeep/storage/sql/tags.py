@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import select
 
@@ -27,14 +27,21 @@ class SqlTags:
         self._session = session
 
     def put(self, run: RunKey, tags: Mapping[str, str]) -> None:
-        numbers = self._session.key_numbers(tags)
-        self._session.insert(
-            _PUT,
-            [
-                {"run_id": run.run, "key_id": numbers[key], "value": value, "experiment_id": run.experiment}
-                for key, value in tags.items()
-            ],
-        )
+        self.put_many([(run, tags)])
+
+    def put_many(self, batches: Sequence[tuple[RunKey, Mapping[str, str]]]) -> None:
+        numbers = self._session.key_numbers(key for _, tags in batches for key in tags)
+        rows = {
+            (run.run, key): {
+                "run_id": run.run,
+                "key_id": numbers[key],
+                "value": value,
+                "experiment_id": run.experiment,
+            }
+            for run, tags in batches
+            for key, value in tags.items()
+        }
+        self._session.insert(_PUT, list(rows.values()))
 
     def delete(self, run: RunKey, key: str) -> bool:
         number = self._session.key_number(key)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy import ClauseElement, ColumnElement, Table, bindparam
 from sqlalchemy.dialects import postgresql
@@ -68,7 +70,7 @@ class Prepared:
 
 
 class InsertRows:
-    """An insert of many rows of values named `names`, made ready for the hot path.
+    """An insert of many rows of values named `names`, which are two or more, made ready for the hot path.
 
     `ending` adds what happens on a conflict; then no two of the rows may be in conflict with each other.
     """
@@ -92,12 +94,38 @@ class InsertRows:
             cursor.execute(sql, tuple([row[name] for row in rows] for name in order))
         else:
             sql, order = self._each.on(dialect)
-            values = [tuple(row[name] for name in order) for row in rows]
+            values = list(map(operator.itemgetter(*order), rows))
             if len(values) == 1:
                 cursor.execute(sql, values[0])
             else:
                 cursor.executemany(sql, values)
         return int(cursor.rowcount)
+
+
+class FindRows:
+    """A select of rows in which each of some named columns has one of many values, made ready for the hot path."""
+
+    def __init__(self, columns: Sequence[ColumnElement[Any]], among: Mapping[str, ColumnElement[Any]]) -> None:
+        def by_json(name: str, column: ColumnElement[Any]) -> ColumnElement[bool]:
+            given = sa.func.json_each(bindparam(name)).table_valued("value", name=f"given_{name}")
+            return column.in_(sa.select(given.c.value))
+
+        def by_array(name: str, column: ColumnElement[Any]) -> ColumnElement[bool]:
+            return column == sa.any_(bindparam(name, type_=postgresql.ARRAY(_plain(column.type))))
+
+        self._by_json = Prepared(sa.select(*columns).where(*(by_json(*each) for each in among.items())))
+        self._by_array = Prepared(sa.select(*columns).where(*(by_array(*each) for each in among.items())))
+
+    def run(self, cursor: Any, dialect: sa.Dialect, values: Mapping[str, Sequence[int] | Sequence[str]]) -> list[Any]:
+        """The rows that have one of the values of each name."""
+        if dialect.name == "postgresql":
+            sql, order = self._by_array.on(dialect)
+            given: tuple[Any, ...] = tuple(list(values[name]) for name in order)
+        else:
+            sql, order = self._by_json.on(dialect)
+            given = tuple(msgspec.json.encode(values[name]).decode() for name in order)
+        rows: list[Any] = cursor.execute(sql, given).fetchall()
+        return rows
 
 
 def _unnested(table: Table, names: Sequence[str]) -> sa.Select[Any]:
