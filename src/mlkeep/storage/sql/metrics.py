@@ -16,7 +16,7 @@ from mlkeep.core.entities import Metric
 from mlkeep.core.errors import InvalidInput
 from mlkeep.storage.contract import Page, RunKey
 from mlkeep.storage.sql.dialect import InsertRows
-from mlkeep.storage.sql.schema import keys, latest_metrics, logged_models, metric_tail, runs
+from mlkeep.storage.sql.schema import Counted, keys, latest_metrics, logged_models, metric_tail, runs
 from mlkeep.storage.sql.search import among
 from mlkeep.storage.sql.session import Session, chunks
 from mlkeep.storage.sql.tokens import place_of, refused, token_of
@@ -51,6 +51,7 @@ class SqlMetrics:
 
     def add(self, run: RunKey, points: Sequence[Metric]) -> None:
         numbers = self._session.key_numbers(point.key for point in points)
+        self._session.meet(run.experiment, Counted.METRIC_KEYS, numbers.values())
         models = self._models({point.model_id for point in points if point.model_id})
         self._session.insert(
             _ADD_POINTS,

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from mlkeep.core.errors import InvalidInput
 from mlkeep.storage.contract import RunKey
 from mlkeep.storage.sql.dialect import InsertRows
-from mlkeep.storage.sql.schema import params
+from mlkeep.storage.sql.schema import Counted, params
 from mlkeep.storage.sql.session import Session, chunks
 
 _ADD = InsertRows(
@@ -27,6 +27,7 @@ class SqlParams:
 
     def add(self, run: RunKey, params: Mapping[str, str]) -> None:
         numbers = self._session.key_numbers(params)
+        self._session.meet(run.experiment, Counted.PARAM_KEYS, numbers.values())
         rows = [
             {"run_id": run.run, "key_id": numbers[key], "value": value, "experiment_id": run.experiment}
             for key, value in params.items()

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from mlkeep.storage.contract import RunKey
 from mlkeep.storage.sql.dialect import InsertRows
-from mlkeep.storage.sql.schema import run_tags
+from mlkeep.storage.sql.schema import Counted, run_tags
 from mlkeep.storage.sql.session import Session
 
 _PUT = InsertRows(
@@ -28,6 +28,7 @@ class SqlTags:
 
     def put(self, run: RunKey, tags: Mapping[str, str]) -> None:
         numbers = self._session.key_numbers(tags)
+        self._session.meet(run.experiment, Counted.TAG_KEYS, numbers.values())
         self._session.insert(
             _PUT,
             [
