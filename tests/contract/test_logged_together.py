@@ -9,7 +9,8 @@ import pytest
 
 from mlkeep.core.entities import LifecycleStage, Metric
 from mlkeep.core.errors import MlkeepException
-from mlkeep.storage.contract import Columns, FoundRun, Logged, NewRun
+from mlkeep.core.found import FoundRun
+from mlkeep.storage.contract import Columns, Logged, NewRun
 from mlkeep.storage.series.points import points_of
 from mlkeep.storage.sql.storage import SqlStorage
 from tests.contract.conftest import DATABASES, empty_database
@@ -68,9 +69,10 @@ def test_each_is_refused_alone_and_wholly(storage: SqlStorage) -> None:
         "Invalid value 'm-nobody' for parameter 'model_id' supplied",
         "",
     ]
-    first, second = (found(storage, run_id).run.data for run_id in ("r", "s"))
-    assert (first.metrics, first.params, first.tags) == ({"loss": 1.0}, {"lr": "1"}, {"a": "1"})
-    assert (second.metrics, second.params) == ({"mae": 1.0}, {"opt": "sgd", "lr": "2", "depth": "3"})
+    first, second = (found(storage, run_id) for run_id in ("r", "s"))
+    assert (first.metrics, first.params) == ([("loss", 1.0, 1, 0)], [("lr", "1")])
+    assert (first.tags, second.metrics) == ([("a", "1")], [("mae", 1.0, 1, 0)])
+    assert dict(second.params) == {"opt": "sgd", "lr": "2", "depth": "3"}
 
 
 def test_the_order_in_which_they_came_is_kept(storage: SqlStorage) -> None:
@@ -83,14 +85,14 @@ def test_the_order_in_which_they_came_is_kept(storage: SqlStorage) -> None:
         == [""] * 8
     )
     run = found(storage, "r")
-    assert (run.run.data.tags, run.run.info.run_name) == ({"turn": "3", "of 0": "2", "of 1": "3"}, "name 3")
-    assert run.latest == [Metric("loss", 2.0, 8, 2)]
+    assert (dict(run.tags), run.info.run_name) == ({"turn": "3", "of 0": "2", "of 1": "3"}, "name 3")
+    assert run.metrics == [("loss", 2.0, 8, 2)]
 
 
 def test_of_two_values_of_a_param_the_first_is_kept(storage: SqlStorage) -> None:
     outcomes = at_once(storage, *(Logged(run_id="r", params={"lr": value}) for value in ("1", "1", "2")))
     assert outcomes == ["", "", "Changing param values is not allowed"]
-    assert found(storage, "r").run.data.params == {"lr": "1"}
+    assert found(storage, "r").params == [("lr", "1")]
 
 
 def test_columns_and_single_points_make_one_series(storage: SqlStorage) -> None:
@@ -102,7 +104,7 @@ def test_columns_and_single_points_make_one_series(storage: SqlStorage) -> None:
     ) == ["", ""]
     history = storage.read(lambda tx: tx.metrics.history(tx.runs.key("r"), "loss", None, None)).items
     assert [(point.timestamp, point.step) for point in history] == [(10, 1), (15, 1), (20, 2)]
-    assert found(storage, "r").latest[0].step == 2
+    assert found(storage, "r").metrics[0][3] == 2
 
 
 def test_many_runs_log_many_params_at_once(storage: SqlStorage) -> None:
@@ -111,4 +113,4 @@ def test_many_runs_log_many_params_at_once(storage: SqlStorage) -> None:
     params = {f"p{i}": str(i) for i in range(30)}
     for _ in range(2):  # and once more, which changes nothing
         assert at_once(storage, *(Logged(run_id=f"run {i}", params=params) for i in range(20))) == [""] * 20
-    assert [found(storage, f"run {i}").run.data.params for i in range(20)] == [params] * 20
+    assert [dict(found(storage, f"run {i}").params) for i in range(20)] == [params] * 20

@@ -62,6 +62,6 @@ def test_nothing_on_the_page_was_missed() -> None:
     assert (len(examples("filter")), len(examples("order_by")), len(blocks("python")), len(blocks("json"))) == (
         14,
         3,
-        6,
+        7,
         3,
     )

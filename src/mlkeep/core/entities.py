@@ -19,6 +19,7 @@ __all__ = [
     "DatasetInput",
     "Entity",
     "Experiment",
+    "ExperimentCounts",
     "ExperimentTag",
     "FileInfo",
     "InputTag",
@@ -169,6 +170,21 @@ class Experiment(Entity, frozen=True):
     last_update_time: int | None = None
     workspace: str = "default"
     artifact_bytes: int = 0
+
+
+class ExperimentCounts(Entity, frozen=True, kw_only=True):
+    """How much there is of an experiment.
+
+    Runs are told by the name of their status; there are none of a status that is left out. Keys are all that something
+    was ever logged under.
+    """
+
+    active_runs: dict[str, int]
+    deleted_runs: dict[str, int]
+    metric_keys: int
+    param_keys: int
+    tag_keys: int
+    artifact_bytes: int
 
 
 class RunInfo(Entity, frozen=True):

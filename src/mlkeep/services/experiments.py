@@ -49,6 +49,10 @@ def get_by_name(call: Call, request: wire.GetExperimentByName) -> wire.Experimen
     return wire.ExperimentResponse(experiment=wire.Experiment.of(experiment))
 
 
+def count(call: Call, request: wire.CountExperiment) -> wire.CountExperimentResponse:
+    return wire.CountExperimentResponse.of(call.tx.experiments.counts(request.experiment_id))
+
+
 def update(call: Call, request: wire.UpdateExperiment) -> Empty:
     check_length(request.new_name, "new_name", limits.MAX_EXPERIMENT_NAME_LENGTH)
     experiment = call.tx.experiments.get_active(request.experiment_id)
@@ -144,6 +148,7 @@ def _move(call: Call, experiment_id: str, origin: str, to: str) -> None:
 READS = {
     wire.GetExperiment: get,
     wire.GetExperimentByName: get_by_name,
+    wire.CountExperiment: count,
     wire.SearchExperiments: search,
     wire.SearchDatasets: search_datasets,
 }

@@ -125,7 +125,7 @@ def search(call: Call, request: wire.SearchRuns) -> wire.SearchRunsResponse:
     experiments = None if request.all_experiments else request.experiment_ids
     page = call.tx.runs.search(wanted, experiments, request.run_view_type, fields)
     return wire.SearchRunsResponse(
-        runs=[wire.RunMessage.of(found.run, found.latest, fields=fields) for found in page.items],
+        runs=[wire.RunMessage.of(found, fields=fields) for found in page.items],
         next_page_token=page.token or "",
         total_count=page.total,
     )
@@ -133,7 +133,7 @@ def search(call: Call, request: wire.SearchRuns) -> wire.SearchRunsResponse:
 
 def _response(call: Call, run_id: str, *, is_new: bool = False) -> wire.RunResponse:
     found = call.tx.runs.get(run_id)
-    return wire.RunResponse(run=wire.RunMessage.of(found.run, found.latest, is_new=is_new))
+    return wire.RunResponse(run=wire.RunMessage.of(found, is_new=is_new))
 
 
 def _created_before(call: Call, run_id: str, experiment_id: str) -> wire.RunResponse:

@@ -31,18 +31,19 @@ from mlkeep.core.entities import (
     DatasetInput,
     DatasetSummary,
     Experiment,
+    ExperimentCounts,
     LoggedModel,
     LoggedModelOutput,
     LoggedModelStatus,
     Metric,
     ModelVersion,
     RegisteredModel,
-    Run,
     RunInfo,
     ViewType,
 )
 from mlkeep.core.errors import InvalidInput, MlkeepException
 from mlkeep.core.filters.ast import Node, OnDataset, OrderTerm
+from mlkeep.core.found import FoundRun
 from mlkeep.core.projection import WHOLE_RUN, RunFields
 from mlkeep.storage.artifact_files import ArtifactFileStore, Place
 from mlkeep.storage.evaluation_datasets import EvaluationDatasetStore
@@ -73,13 +74,6 @@ class Page(msgspec.Struct, frozen=True):
     items: list[Any]
     token: str | None = None
     total: int | None = None
-
-
-class FoundRun(msgspec.Struct, frozen=True):
-    """A run with everything that was asked for; `latest` has the latest point of each metric."""
-
-    run: Run
-    latest: list[Metric]
 
 
 class RunKey(NamedTuple):
@@ -156,6 +150,10 @@ class ExperimentStore(Protocol):
 
     def delete_tag(self, experiment_id: str, key: str) -> bool:
         """Remove a tag; whether there was one."""
+        ...
+
+    def counts(self, experiment_id: str) -> ExperimentCounts:
+        """How much there is of the experiment, without looking through it. Raises NotFound, InvalidInput."""
         ...
 
     def search(self, search: Search, view: ViewType) -> Page:

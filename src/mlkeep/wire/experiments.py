@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from mlkeep.core import entities
 from mlkeep.core.entities import ViewType
-from mlkeep.wire.endpoint import AJAX_ONLY, AuditTag, Endpoint, Permission
+from mlkeep.wire.endpoint import AJAX_ONLY, OWN, AuditTag, Endpoint, Permission
 from mlkeep.wire.message import Empty, Int64, KeyValue, KeyValueInput, Message, Request, key_values, mapping
 
 
@@ -74,6 +74,56 @@ class GetExperimentByName(Request, frozen=True, kw_only=True):
 
 class ExperimentResponse(Message, frozen=True, kw_only=True):
     experiment: Experiment
+
+
+class CountExperiment(Request, frozen=True, kw_only=True):
+    """This is ours."""
+
+    experiment_id: str = ""
+    required: ClassVar[tuple[str, ...]] = ("experiment_id",)
+
+
+class RunsCounted(Message, frozen=True, kw_only=True, omit_defaults=False):
+    """The number of runs of a status."""
+
+    status: str
+    count: Int64
+
+
+class CountExperimentResponse(Message, frozen=True, kw_only=True, omit_defaults=False):
+    """`entities.ExperimentCounts`: a status that no run has is left out."""
+
+    active_runs: list[RunsCounted] = []
+    deleted_runs: list[RunsCounted] = []
+    metric_keys: Int64 = 0
+    param_keys: Int64 = 0
+    tag_keys: Int64 = 0
+    artifact_bytes: Int64 = 0
+
+    @classmethod
+    def of(cls, counts: entities.ExperimentCounts) -> CountExperimentResponse:
+        active, deleted = (
+            [RunsCounted(status=status, count=count) for status, count in runs.items()]
+            for runs in (counts.active_runs, counts.deleted_runs)
+        )
+        return cls(
+            active_runs=active,
+            deleted_runs=deleted,
+            metric_keys=counts.metric_keys,
+            param_keys=counts.param_keys,
+            tag_keys=counts.tag_keys,
+            artifact_bytes=counts.artifact_bytes,
+        )
+
+    def entity(self) -> entities.ExperimentCounts:
+        return entities.ExperimentCounts(
+            active_runs={each.status: each.count for each in self.active_runs},
+            deleted_runs={each.status: each.count for each in self.deleted_runs},
+            metric_keys=self.metric_keys,
+            param_keys=self.param_keys,
+            tag_keys=self.tag_keys,
+            artifact_bytes=self.artifact_bytes,
+        )
 
 
 class UpdateExperiment(Request, frozen=True, kw_only=True):
@@ -158,6 +208,15 @@ ENDPOINTS = (
         AuditTag.EXPERIMENT_CREATED,
     ),
     Endpoint(("GET",), "experiments/get", GetExperiment, ExperimentResponse, Permission.EXPERIMENT_READ, None),
+    Endpoint(
+        ("GET",),
+        "experiments/{experiment_id}/counts",
+        CountExperiment,
+        CountExperimentResponse,
+        Permission.EXPERIMENT_READ,
+        None,
+        version=OWN,
+    ),
     Endpoint(
         ("GET",), "experiments/get-by-name", GetExperimentByName, ExperimentResponse, Permission.EXPERIMENT_READ, None
     ),

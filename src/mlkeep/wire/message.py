@@ -36,8 +36,8 @@ class Empty(Message, frozen=True):
     """The answer of an endpoint that has nothing to say: `{}`."""
 
 
-class KeyValue(Message, frozen=True, kw_only=True, omit_defaults=False):
-    """A param or tag in an answer."""
+class KeyValue(Message, frozen=True, kw_only=True, omit_defaults=False, gc=False):
+    """A param or tag in an answer. There may be very many: they hold nothing that could lead back to them."""
 
     key: str
     value: str = ""

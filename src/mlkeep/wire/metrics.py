@@ -9,8 +9,8 @@ from mlkeep.wire.endpoint import AJAX_ONLY, Endpoint, Permission
 from mlkeep.wire.message import Int64, Message, Number, Request, RunRequest, spelled
 
 
-class MetricMessage(Message, frozen=True, kw_only=True):
-    """A point in an answer. The fields after `step` are told of logged models only."""
+class MetricMessage(Message, frozen=True, kw_only=True, gc=False):
+    """A point in an answer. The fields after `step` are told of logged models only. As `KeyValue`, there may be many."""
 
     key: str
     value: Number

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import ClassVar
 
 import msgspec
 
 from mlkeep.core import entities, limits
 from mlkeep.core.entities import RunStatus, ViewType
+from mlkeep.core.found import FoundRun
 from mlkeep.core.projection import WHOLE_RUN, RunFields
 from mlkeep.wire.columns import LogColumns
 from mlkeep.wire.endpoint import AuditTag, Endpoint, Permission
-from mlkeep.wire.message import Empty, Int64, KeyValue, KeyValueInput, Message, Request, RunRequest, key_values, mapping
+from mlkeep.wire.message import Empty, Int64, KeyValue, KeyValueInput, Message, Request, RunRequest, mapping, spelled
 from mlkeep.wire.metrics import LogMetric, MetricInput, MetricMessage
 
 
@@ -147,19 +149,12 @@ class RunMessage(Message, frozen=True, kw_only=True, omit_defaults=False):
     outputs: RunOutputsMessage | msgspec.UnsetType = msgspec.UNSET
 
     @classmethod
-    def of(
-        cls,
-        run: entities.Run,
-        metrics: list[entities.Metric],
-        *,
-        fields: RunFields = WHOLE_RUN,
-        is_new: bool = False,
-    ) -> RunMessage:
-        """`metrics` are the latest points of the run, one a key; what is not among `fields` is empty in `run`."""
+    def of(cls, run: FoundRun, *, fields: RunFields = WHOLE_RUN, is_new: bool = False) -> RunMessage:
+        """What is not among `fields` is empty in `run`."""
         has_data = not (fields.metrics.is_empty and fields.params.is_empty and fields.tags.is_empty)
         return cls(
             info=RunInfo.of(run.info) if fields.info else RunInfo.of_id(run.info.run_id),
-            data=_data(run.data, metrics) if has_data else msgspec.UNSET,
+            data=_data(run) if has_data else msgspec.UNSET,
             inputs=_inputs(run.inputs) if fields.inputs else msgspec.UNSET,
             outputs=_outputs(run.outputs) if fields.outputs and not is_new else msgspec.UNSET,
         )
@@ -183,11 +178,14 @@ class RunMessage(Message, frozen=True, kw_only=True, omit_defaults=False):
         )
 
 
-def _data(data: entities.RunData, metrics: list[entities.Metric]) -> RunDataMessage:
+def _data(run: FoundRun) -> RunDataMessage:
     return RunDataMessage(
-        metrics=[MetricMessage.of(point) for point in metrics],
-        params=key_values(data.params),
-        tags=key_values(data.tags),
+        metrics=[
+            MetricMessage(key=key, value=value if isfinite(value) else spelled(value), timestamp=timestamp, step=step)
+            for key, value, timestamp, step in run.metrics
+        ],
+        params=[KeyValue(key=key, value=value) for key, value in run.params],
+        tags=[KeyValue(key=key, value=value) for key, value in run.tags],
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 from mlkeep.core.errors import InvalidInput
 from mlkeep.core.manifest import StoredFile
 from mlkeep.storage.contract import NewRun
-from mlkeep.storage.sql.sizes import SLOTS
+from mlkeep.storage.sql.counters import SLOTS
 from mlkeep.storage.sql.storage import SqlStorage
 from tests.unit.storage.holding import busy
 
@@ -46,7 +46,7 @@ def experiment_sizes(storage: SqlStorage) -> list[int]:
 
 
 def slots_of_sizes(tx: Any) -> set[int]:
-    return {slot for (slot,) in tx.session.connection.exec_driver_sql("SELECT DISTINCT slot FROM experiment_sizes")}
+    return {slot for (slot,) in tx.session.connection.exec_driver_sql("SELECT DISTINCT slot FROM experiment_counters")}
 
 
 def test_what_is_undone_in_a_shared_transaction_counts_for_nothing(storage: SqlStorage) -> None:

@@ -107,11 +107,25 @@ def test_a_key_that_was_never_logged_needs_no_table(filled: SqlStorage) -> None:
 @pytest.mark.parametrize("everywhere", [False, True])
 def test_counting_takes_one_statement_that_reads_no_row(filled: SqlStorage, everywhere: bool) -> None:
     asked = {"text": "metrics.loss > 0", "order_by": ("params.lr",), "count": True, "everywhere": everywhere}
-    page, statements = search(filled, "info", limit=1, **asked)  # type: ignore[arg-type]  # names of arguments
-    assert (len(page.items), page.total, len(statements)) == (1, 2, 2)
+    page, statements = search(filled, "info", limit=9, **asked)  # type: ignore[arg-type]  # names of arguments
+    assert (len(page.items), page.total) == (2, 2)
+    experiments = ["experiments"] if everywhere else []
+    estimates = ["experiment_counters", "latest_metrics"]
+    assert of_search(statements) == [*experiments, *estimates, "latest_metrics", PAGE]
     page, statements = search(filled, limit=0, **asked)  # type: ignore[arg-type]  # names of arguments
     assert (page.items, page.total, page.token) == ([], 2, None)
-    (counting,) = statements
+    assert of_search(statements) == [*experiments, *estimates, "latest_metrics"]
+    counting = statements[-1]
     assert counting.startswith("SELECT count(*)")
     assert "ORDER BY" not in counting
     assert "JOIN" not in counting
+
+
+def test_all_runs_are_counted_without_looking_at_them(filled: SqlStorage) -> None:
+    page, statements = search(filled, limit=0, count=True)
+    assert (page.total, of_search(statements)) == (3, ["experiment_counters"])
+
+
+def of_search(statements: list[str]) -> list[str]:
+    """The table that each statement reads first; a page that begins with an index reads runs."""
+    return [PAGE if "runs.artifact_uri" in statement else tables([statement])[0] for statement in statements]

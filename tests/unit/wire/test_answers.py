@@ -17,11 +17,11 @@ from mlkeep.core.entities import (
     LoggedModelInput,
     LoggedModelOutput,
     Metric,
-    RunData,
     RunInfo,
     RunInputs,
     RunOutputs,
 )
+from mlkeep.core.found import FoundRun
 from mlkeep.wire.artifacts import FileMessage, ListArtifactsResponse
 from mlkeep.wire.experiments import Experiment, ExperimentResponse, SearchExperimentsResponse
 from mlkeep.wire.logged_models import LoggedModelMessage, LoggedModelResponse
@@ -49,8 +49,8 @@ def written(message: Message) -> str:
 
 
 def test_a_new_run_has_inputs_and_no_outputs() -> None:
-    run = entities.Run(INFO, RunData(tags={"a": "b", "mlflow.runName": "n"}))
-    assert written(RunResponse(run=RunMessage.of(run, [], is_new=True))) == compact("""
+    run = FoundRun(INFO, tags=[("a", "b"), ("mlflow.runName", "n")])
+    assert written(RunResponse(run=RunMessage.of(run, is_new=True))) == compact("""
         {"run": {"info": {"run_uuid": "e522", "experiment_id": "23", "run_name": "n", "user_id": "u", "status": "RUNNING",
             "start_time": 5, "artifact_uri": "mlflow-artifacts:/23/e522/artifacts", "lifecycle_stage": "active",
             "run_id": "e522"},
@@ -59,17 +59,18 @@ def test_a_new_run_has_inputs_and_no_outputs() -> None:
 
 
 def test_a_whole_run() -> None:
-    point = Metric("m", math.nan, 200, 9)
-    run = entities.Run(
+    run = FoundRun(
         msgspec.structs.replace(INFO, status="FINISHED", end_time=1795230740365),
-        RunData({"m": point.value}, {"p": "1"}, {"a": "b", "mlflow.runName": "n"}),
+        [("m", math.nan, 200, 9)],
+        [("p", "1")],
+        [("a", "b"), ("mlflow.runName", "n")],
         RunInputs(
             [DatasetInput(Dataset("d", "g", "http", "{}", "{}", "{}"), [InputTag("mlflow.data.context", "train")])],
             [LoggedModelInput("m-1923")],
         ),
         RunOutputs([LoggedModelOutput("m-1923", 3), LoggedModelOutput("m-1924")]),
     )
-    assert written(RunResponse(run=RunMessage.of(run, [point]))) == compact("""
+    assert written(RunResponse(run=RunMessage.of(run))) == compact("""
         {"run": {
          "info": {"run_uuid": "e522", "experiment_id": "23", "run_name": "n", "user_id": "u", "status": "FINISHED",
             "start_time": 5, "end_time": 1795230740365, "artifact_uri": "mlflow-artifacts:/23/e522/artifacts",
@@ -86,7 +87,7 @@ def test_a_whole_run() -> None:
 
 def test_a_run_with_nothing_logged_shows_its_parts_empty() -> None:
     info = msgspec.structs.replace(INFO, user_id="", start_time=0)
-    answer = json.loads(written(RunResponse(run=RunMessage.of(entities.Run(info), []))))
+    answer = json.loads(written(RunResponse(run=RunMessage.of(FoundRun(info)))))
     assert {name: answer["run"][name] for name in ("data", "inputs", "outputs")} == {
         "data": {},
         "inputs": {},

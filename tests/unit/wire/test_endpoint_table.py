@@ -111,7 +111,13 @@ def test_every_verb_and_path_of_the_protocol_is_there() -> None:
     wanted = {tuple(item.split()) for line in PROMISED.strip().splitlines() for item in line.split(";")}
     known = {(method, row.path) for row in ENDPOINTS for method in row.methods}
     assert wanted - known == set()
-    ours = {"artifacts/record", "artifacts/forget", "artifacts/manifest", "metrics/chart"}
+    ours = {
+        "artifacts/record",
+        "artifacts/forget",
+        "artifacts/manifest",
+        "experiments/{experiment_id}/counts",
+        "metrics/chart",
+    }
     assert {row.path for row in ENDPOINTS if row.version == OWN} == ours
     assert {row.version for row in ENDPOINTS if not row.path.startswith("datasets/")} == {"2.0", OWN}
     assert {row.version for row in ENDPOINTS if row.path.startswith("datasets/")} == {"3.0"}

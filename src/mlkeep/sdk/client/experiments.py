@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mlkeep.core.entities import Experiment, ViewType
+from mlkeep.core.entities import Experiment, ExperimentCounts, ViewType
 from mlkeep.core.errors import NotFound
 from mlkeep.core.pages import PagedList
 from mlkeep.sdk.client.base import ClientBase
@@ -33,6 +33,12 @@ class ExperimentClient(ClientBase):
         request = wire.GetExperiment(experiment_id=str(experiment_id))
         experiment: Experiment = self._tracking.call(request).experiment.entity()
         return experiment
+
+    def count_experiment(self, experiment_id: str) -> ExperimentCounts:
+        """How many runs of each status and how many keys an experiment has; only mlkeep's servers tell. Raises NotFound."""
+        request = wire.CountExperiment(experiment_id=str(experiment_id))
+        counts: ExperimentCounts = self._tracking.call(request).entity()
+        return counts
 
     def get_experiment_by_name(self, name: str) -> Experiment | None:
         """The experiment of this name, deleted or not, or None."""

@@ -14,7 +14,7 @@ from mlkeep.core.errors import InvalidInput
 from mlkeep.core.manifest import StoredFile
 from mlkeep.storage.artifact_files import FileOwner, Place
 from mlkeep.storage.sql.dialect import InsertRows, Prepared
-from mlkeep.storage.sql.schema import artifact_files, logged_models, model_versions, runs
+from mlkeep.storage.sql.schema import Counted, artifact_files, logged_models, model_versions, runs
 from mlkeep.storage.sql.session import Session, chunks
 
 _FILES = artifact_files.c
@@ -236,7 +236,7 @@ class SqlArtifactFiles:
 
     def _count_elsewhere(self, owner: FileOwner, changes: Sequence[_Change]) -> None:
         """Bring the sums of the experiment, and of the versions that consist of the files, up to date."""
-        self._session.add_bytes(owner.experiment, sum(change.size for change in changes))
+        self._session.count(owner.experiment, Counted.ARTIFACT_BYTES, sum(change.size for change in changes))
         if owner.has_versions:
             self._count_for_versions(owner, changes)
 

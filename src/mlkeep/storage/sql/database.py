@@ -10,13 +10,13 @@ import sqlalchemy as sa
 from mlkeep.core.errors import InvalidInput, MlkeepException, Unavailable
 from mlkeep.storage.contract import Logged
 from mlkeep.storage.sql import migrations
+from mlkeep.storage.sql.counters import adopt, slots, write_counts
 from mlkeep.storage.sql.dialect import Backend, backend_at
 from mlkeep.storage.sql.dialect.backend import GiveNumbers
 from mlkeep.storage.sql.events import write_pending
 from mlkeep.storage.sql.keys import KeyDictionary
 from mlkeep.storage.sql.logged import write_logged
 from mlkeep.storage.sql.session import Session
-from mlkeep.storage.sql.sizes import slots, write_sizes
 from mlkeep.storage.sql.transaction import SqlTransaction
 from mlkeep.storage.writer import Outage, Remedy
 
@@ -45,6 +45,7 @@ class Database:
             with self._read_engine.connect() as connection:
                 self.backend.check_server(connection)
             migrations.prepare(self.backend, reading=self._read_engine, writing=self._write_engine)
+            adopt(self.backend, reading=self._read_engine, writing=self._write_engine)
             self.backend.remember_identity()
         except Exception as err:
             self.close()
@@ -137,7 +138,7 @@ class WriteConnection:
         self._has_savepoint = False
         self._kept_keys: dict[str, int] = {}
         self._kept_events = 0
-        self._kept_bytes: dict[int, int] = {}
+        self._kept_counts = self._kept_met = 0
 
     def begin(self, touches: Sequence[str]) -> SqlTransaction:
         """Start a transaction in which nobody else comes in the way of what it touches."""
@@ -145,7 +146,7 @@ class WriteConnection:
             self._connection = self._engine.connect()
         self._connection.begin()
         self._has_savepoint = False
-        self._kept_keys, self._kept_events, self._kept_bytes = {}, 0, {}
+        self._kept_keys, self._kept_events, self._kept_counts, self._kept_met = {}, 0, 0, 0
         session = Session(self._connection, self._keys, self._numbering)
         self._backend.begin_write(session.cursor, touches)
         return SqlTransaction(session)
@@ -154,7 +155,7 @@ class WriteConnection:
         """Mark where the next operation starts."""
         session = tx.session
         self._kept_keys, self._kept_events = dict(session.new_keys), len(session.pending_events)
-        self._kept_bytes = dict(session.pending_bytes)
+        self._kept_counts, self._kept_met = len(session.pending_counts), len(session.pending_keys)
         release = ("RELEASE operation",) if self._has_savepoint else ()
         self._backend.run(session.cursor, *release, "SAVEPOINT operation")
         self._has_savepoint = True
@@ -166,8 +167,10 @@ class WriteConnection:
         """Undo what was done since the mark."""
         session = tx.session
         self._backend.run(session.cursor, "ROLLBACK TO operation")
-        session.new_keys, session.pending_bytes = self._kept_keys, self._kept_bytes
+        session.new_keys = self._kept_keys
         del session.pending_events[self._kept_events :]
+        del session.pending_counts[self._kept_counts :]
+        del session.pending_keys[self._kept_met :]
 
     def log(self, tx: SqlTransaction, given: Sequence[Logged]) -> list[MlkeepException | None]:
         """Write what was logged, together; why each was refused, if it was."""
@@ -175,7 +178,7 @@ class WriteConnection:
 
     def complete(self, tx: SqlTransaction) -> None:
         """Do what comes last in a transaction."""
-        write_sizes(tx.session, self._slot)
+        write_counts(tx.session, self._slot)
         if tx.session.pending_events:
             self._backend.last_in_line(tx.session.cursor)
             write_pending(tx.session)
@@ -184,6 +187,7 @@ class WriteConnection:
         """Make everything durable."""
         tx.session.connection.commit()
         self._keys.learn(tx.session.new_keys)
+        self._keys.learn_met(tx.session.pending_keys)
 
     def rollback(self, tx: SqlTransaction) -> None:
         """Undo the whole transaction."""

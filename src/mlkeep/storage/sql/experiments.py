@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import select
 
-from mlkeep.core.entities import Experiment, LifecycleStage, ViewType
+from mlkeep.core.entities import Experiment, ExperimentCounts, LifecycleStage, ViewType
 from mlkeep.core.errors import AlreadyExists, InvalidInput, NotFound
 from mlkeep.core.filters.ast import Entity
 from mlkeep.core.ids import DEFAULT_EXPERIMENT_ID, DEFAULT_EXPERIMENT_NAME, experiment_key
 from mlkeep.storage.contract import Page, Search
+from mlkeep.storage.sql.counters import artifact_bytes_of_experiments, counts_of
 from mlkeep.storage.sql.dialect import insert
-from mlkeep.storage.sql.schema import ACTIVE, DELETED, Text, experiment_tags, experiments, runs
+from mlkeep.storage.sql.schema import ACTIVE, COUNTERS_OF_RUNS, DELETED, Text, experiment_tags, experiments, runs
 from mlkeep.storage.sql.search import Children, Searchable, page_of
 from mlkeep.storage.sql.session import AnyRow, Session, chunks
-from mlkeep.storage.sql.sizes import artifact_bytes_of_experiments
 
 LIFECYCLES = {ACTIVE: LifecycleStage.ACTIVE, DELETED: LifecycleStage.DELETED}
 LIFECYCLE_NUMBERS = {stage: number for number, stage in LIFECYCLES.items()}
@@ -118,11 +119,16 @@ class SqlExperiments:
     def set_lifecycle(self, experiment_id: str, stage: str, now_ms: int) -> None:
         number = LIFECYCLE_NUMBERS[stage]
         self._update(experiment_id, lifecycle=number, updated_ms=now_ms)
-        self._session.execute(
+        key = experiment_key(experiment_id)
+        moved = self._session.execute(
             runs.update()
-            .where(runs.c.experiment_id == experiment_key(experiment_id), runs.c.lifecycle != number)
+            .where(runs.c.experiment_id == key, runs.c.lifecycle != number)
             .values(lifecycle=number, deleted_ms=now_ms if number == DELETED else None)
+            .returning(runs.c.status)
         )
+        for status, count in Counter(moved.scalars()).items():
+            self._session.count(key, COUNTERS_OF_RUNS[number, status], count)
+            self._session.count(key, COUNTERS_OF_RUNS[ACTIVE + DELETED - number, status], -count)
 
     def put_tag(self, experiment_id: str, key: str, value: str) -> None:
         statement = insert(experiment_tags).values(experiment_id=experiment_key(experiment_id), key=key, value=value)
@@ -137,6 +143,10 @@ class SqlExperiments:
             )
         )
         return result.rowcount > 0
+
+    def counts(self, experiment_id: str) -> ExperimentCounts:
+        self.get(experiment_id)
+        return counts_of(self._session, experiment_key(experiment_id))
 
     def search(self, search: Search, view: ViewType) -> Page:
         found = page_of(

@@ -13,9 +13,19 @@ from mlkeep.storage.contract import RunKey
 from mlkeep.storage.sql.dialect import insert
 from mlkeep.storage.sql.schema import datasets, run_datasets, run_models
 from mlkeep.storage.sql.session import Session, chunks
+from mlkeep.storage.sql.values import listed
 
 CONTEXT_TAG = "mlflow.data.context"
 """The input tag that says what a dataset was used for; filters call it `dataset.context`."""
+
+
+# On the driver's cursor: they are asked for every page of runs, and mostly find nothing.
+_DATASETS_OF = """
+    SELECT run_id, tags, name, digest, source_type, source, schema, profile
+    FROM run_datasets JOIN datasets ON datasets.id = run_datasets.dataset_id
+    WHERE run_id IN ({runs}) ORDER BY run_id, dataset_id
+"""
+_MODELS_OF = "SELECT run_id, model_id FROM run_models WHERE run_id IN ({runs}) AND is_output = 0"
 
 
 class SqlInputs:
@@ -61,30 +71,12 @@ class SqlInputs:
         """What went into runs, by run."""
         found: dict[int, RunInputs] = {run: RunInputs([], []) for run in run_keys}
         for part in chunks(list(found)):
-            for run, tags, *fields in self._session.execute(
-                select(
-                    run_datasets.c.run_id,
-                    run_datasets.c.tags,
-                    datasets.c.name,
-                    datasets.c.digest,
-                    datasets.c.source_type,
-                    datasets.c.source,
-                    datasets.c.schema,
-                    datasets.c.profile,
-                )
-                .join_from(run_datasets, datasets, datasets.c.id == run_datasets.c.dataset_id)
-                .where(run_datasets.c.run_id.in_(part))
-                .order_by(run_datasets.c.run_id, run_datasets.c.dataset_id)
-            ):
+            for run, tags, *fields in self._session.cursor.execute(_DATASETS_OF.format(runs=listed(part))).fetchall():
                 labels = msgspec.json.decode(tags, type=dict[str, str])
                 found[run].dataset_inputs.append(
                     DatasetInput(Dataset(*fields), [InputTag(key, value) for key, value in labels.items()])
                 )
-            for run, model_id in self._session.execute(
-                select(run_models.c.run_id, run_models.c.model_id).where(
-                    run_models.c.run_id.in_(part), run_models.c.is_output == 0
-                )
-            ):
+            for run, model_id in self._session.cursor.execute(_MODELS_OF.format(runs=listed(part))).fetchall():
                 found[run].model_inputs.append(LoggedModelInput(model_id))
         return found
 

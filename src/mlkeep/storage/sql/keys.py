@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+
+from mlkeep.storage.sql.schema import Counted
+
+MOST_MET = 500_000
+"""Keys of experiments that are remembered as counted, at some 60 bytes each."""
 
 
 class KeyDictionary:
@@ -15,6 +20,8 @@ class KeyDictionary:
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
+        self.names: dict[int, str] = {}
+        self._met: dict[tuple[int, Counted], set[int]] = {}
         self._lock = threading.Lock()
 
     def number(self, name: str) -> int | None:
@@ -26,8 +33,25 @@ class KeyDictionary:
         if numbers:
             with self._lock:
                 self._numbers.update(numbers)
+                self.names.update((number, name) for name, number in numbers.items())
+
+    def met(self, experiment: int, kind: Counted) -> Collection[int]:
+        """The keys that are known here to be among those of an experiment."""
+        return self._met.get((experiment, kind), ())
+
+    def learn_met(self, keys: Collection[tuple[int, Counted, int]]) -> None:
+        """Remember keys of experiments that are committed. Forgetting them, as happens to too many, only costs time."""
+        if not keys:
+            return
+        with self._lock:
+            for experiment, kind, number in keys:
+                self._met.setdefault((experiment, kind), set()).add(number)
+            if sum(map(len, self._met.values())) > MOST_MET:
+                self._met = {}
 
     def forget(self) -> None:
         """Know nothing: the database may not be in the state it was in."""
         with self._lock:
             self._numbers = {}
+            self.names = {}
+            self._met = {}

@@ -18,7 +18,7 @@ from mlkeep.storage.contract import Columns, Page, RunKey
 from mlkeep.storage.series.points import Points, points_of
 from mlkeep.storage.series.sampling import between_steps
 from mlkeep.storage.sql.dialect import InsertRows
-from mlkeep.storage.sql.schema import keys, latest_metrics, logged_models, metric_tail, runs
+from mlkeep.storage.sql.schema import Counted, keys, latest_metrics, logged_models, metric_tail, runs
 from mlkeep.storage.sql.search import among
 from mlkeep.storage.sql.session import Session, chunks
 from mlkeep.storage.sql.tokens import place_of, refused, token_of
@@ -60,6 +60,7 @@ class SqlMetrics:
         together: dict[RunKey, list[Metric]] = {}
         for run, points in batches:
             together.setdefault(run, []).extend(points)
+            self._session.meet(run.experiment, Counted.METRIC_KEYS, {numbers[point.key] for point in points})
         self._session.insert(
             _ADD_POINTS,
             [

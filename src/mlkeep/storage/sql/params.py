@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from mlkeep.core.errors import InvalidInput
 from mlkeep.storage.contract import RunKey
 from mlkeep.storage.sql.dialect import FindRows, InsertRows
-from mlkeep.storage.sql.schema import params
+from mlkeep.storage.sql.schema import Counted, params
 from mlkeep.storage.sql.session import Session
 
 _FIND = FindRows(
@@ -45,6 +45,7 @@ class SqlParams:
                     break
             refusals.append(refusal)
             if refusal is None:
+                self._session.meet(run.experiment, Counted.PARAM_KEYS, [key for _, key in places])
                 for place, value in zip(places, given.values(), strict=True):
                     if place not in values:
                         values[place] = value

@@ -6,13 +6,11 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Table, bindparam, select
+from sqlalchemy import bindparam, select
 
 from mlkeep.core.entities import (
     LifecycleStage,
     LoggedModelOutput,
-    Run,
-    RunData,
     RunInfo,
     RunInputs,
     RunOutputs,
@@ -21,19 +19,20 @@ from mlkeep.core.entities import (
 )
 from mlkeep.core.errors import AlreadyExists, InvalidInput, MlkeepException, NotFound
 from mlkeep.core.filters.ast import Comparison, Entity
+from mlkeep.core.found import FoundRun
 from mlkeep.core.ids import experiment_key
 from mlkeep.core.projection import WHOLE_RUN, Keys, RunFields
-from mlkeep.storage.contract import FoundRun, NewRun, Page, RunKey, Search
+from mlkeep.storage.contract import NewRun, Page, RunKey, Search
 from mlkeep.storage.sql.dialect import FindRows, Prepared, insert
-from mlkeep.storage.sql.experiments import LIFECYCLE_NUMBERS, LIFECYCLES, in_view
+from mlkeep.storage.sql.experiments import LIFECYCLE_NUMBERS, LIFECYCLES
 from mlkeep.storage.sql.inputs import SqlInputs
-from mlkeep.storage.sql.metrics import SqlMetrics
+from mlkeep.storage.sql.run_search import page_of_runs
 from mlkeep.storage.sql.schema import (
     ACTIVE,
+    COUNTERS_OF_RUNS,
+    DELETED,
     Text,
     datasets,
-    experiments,
-    keys,
     latest_metrics,
     params,
     run_datasets,
@@ -41,14 +40,21 @@ from mlkeep.storage.sql.schema import (
     run_tags,
     runs,
 )
-from mlkeep.storage.sql.search import Children, Searchable, among, compare, page_of
+from mlkeep.storage.sql.search import Children, Searchable, compare
 from mlkeep.storage.sql.session import AnyRow, Session, chunks
+from mlkeep.storage.sql.values import latest_points, listed, texts
 
 _FIND = Prepared(select(runs.c.id, runs.c.experiment_id, runs.c.lifecycle).where(runs.c.run_id == bindparam("run_id")))
 
 _FIND_MANY = FindRows([runs.c.run_id, runs.c.id, runs.c.experiment_id, runs.c.lifecycle], {"run_id": runs.c.run_id})
 
-_STATUS_TEXT = sa.cast(sa.case({status.value: status.name for status in RunStatus}, value=runs.c.status), Text)
+_OUTPUTS_OF = """
+    SELECT run_id, model_id, step FROM run_models WHERE run_id IN ({runs}) AND is_output = 1
+    ORDER BY run_id, step, model_id
+"""
+
+_STATUS_NAMES = {status.value: status.name for status in RunStatus}
+_STATUS_TEXT = sa.cast(sa.case(_STATUS_NAMES, value=runs.c.status), Text)
 
 
 class SqlRuns:
@@ -76,6 +82,7 @@ class SqlRuns:
         ).scalar_one_or_none()
         if number is None:
             raise AlreadyExists(f"Run '{new.run_id}' already exists.")
+        self._session.count(experiment, COUNTERS_OF_RUNS[ACTIVE, RunStatus.RUNNING], 1)
         return RunKey(int(number), experiment)
 
     def key(self, run_id: str) -> RunKey:
@@ -124,6 +131,7 @@ class SqlRuns:
         values: dict[str, Any] = {}
         if status is not None:
             values["status"] = RunStatus[status].value
+            self._count_change(key, RunStatus[status])
         if end_time is not None:
             values["end_ms"] = end_time
         if name is not None:
@@ -134,11 +142,16 @@ class SqlRuns:
     def set_lifecycle(self, run_id: str, stage: str, now_ms: int) -> None:
         number = LIFECYCLE_NUMBERS[stage]
         deleted_ms = None if stage == LifecycleStage.ACTIVE else now_ms
-        self._session.execute(
+        key = self.key(run_id)
+        status = self._session.execute(
             runs.update()
-            .where(runs.c.id == self.key(run_id).run, runs.c.lifecycle != number)
+            .where(runs.c.id == key.run, runs.c.lifecycle != number)
             .values(lifecycle=number, deleted_ms=deleted_ms)
-        )
+            .returning(runs.c.status)
+        ).scalar_one_or_none()
+        if status is not None:
+            self._session.count(key.experiment, COUNTERS_OF_RUNS[number, status], 1)
+            self._session.count(key.experiment, COUNTERS_OF_RUNS[ACTIVE + DELETED - number, status], -1)
 
     def add_outputs(self, key: RunKey, models: Sequence[LoggedModelOutput]) -> None:
         for model in models:
@@ -151,9 +164,17 @@ class SqlRuns:
     def search(
         self, search: Search, experiment_ids: Sequence[str] | None, view: ViewType, fields: RunFields = WHOLE_RUN
     ) -> Page:
-        conditions = [_of_experiments(experiment_ids), *in_view(runs.c.lifecycle, view)]
-        found = page_of(self._session.connection, _searchable(self._session), list(runs.c), runs, conditions, search)
+        named = None if experiment_ids is None else [experiment_key(experiment_id) for experiment_id in experiment_ids]
+        found = page_of_runs(self._session, _searchable(self._session), search, named, view)
         return Page(self._hydrated(found.rows, fields), found.token, found.total)
+
+    def _count_change(self, key: RunKey, status: RunStatus) -> None:
+        """Count a run that changes its status. The row is locked: what is read of it must still be true when it changes."""
+        lifecycle, before = self._session.execute(
+            select(runs.c.lifecycle, runs.c.status).where(runs.c.id == key.run).with_for_update()
+        ).one()
+        self._session.count(key.experiment, COUNTERS_OF_RUNS[lifecycle, before], -1)
+        self._session.count(key.experiment, COUNTERS_OF_RUNS[lifecycle, status], 1)
 
     def _find(self, run_id: str) -> tuple[RunKey, int]:
         row = self._session.first(_FIND, {"run_id": run_id})
@@ -169,29 +190,22 @@ class SqlRuns:
 
     def _hydrated(self, rows: Sequence[AnyRow], fields: RunFields = WHOLE_RUN) -> list[FoundRun]:
         """Runs with what is asked for, by one query a child table."""
-        found = [row.id for row in rows]
-        latest = SqlMetrics(self._session).latest(found, self._numbers(fields.metrics))
-        texts = {
-            table: self._texts(table, found, self._numbers(wanted))
-            for table, wanted in ((params, fields.params), (run_tags, fields.tags))
-        }
+        found = [row[0] for row in rows]
+        metrics = latest_points(self._session, found, self._numbers(fields.metrics))
+        values = texts(self._session, params, found, self._numbers(fields.params))
+        labels = texts(self._session, run_tags, found, self._numbers(fields.tags))
         inputs = SqlInputs(self._session).of_runs(found) if fields.inputs else {}
         outputs = self._outputs(found) if fields.outputs else {}
         return [
             FoundRun(
-                Run(
-                    _info(row),
-                    RunData(
-                        {point.key: point.value for point in latest[row.id]},
-                        texts[params][row.id],
-                        texts[run_tags][row.id],
-                    ),
-                    inputs.get(row.id, RunInputs()),
-                    RunOutputs(outputs.get(row.id, [])),
-                ),
-                latest[row.id],
+                _info(row),
+                metrics[run],
+                values[run],
+                labels[run],
+                inputs.get(run, RunInputs()),
+                RunOutputs(outputs.get(run, [])),
             )
-            for row in rows
+            for run, row in zip(found, rows, strict=True)
         ]
 
     def _numbers(self, wanted: Keys) -> list[int] | None:
@@ -201,30 +215,11 @@ class SqlRuns:
         numbers = (self._session.key_number(name) for name in sorted(wanted.names))
         return [number for number in numbers if number is not None]
 
-    def _texts(self, table: Table, run_keys: Sequence[int], numbers: list[int] | None) -> dict[int, dict[str, str]]:
-        found: dict[int, dict[str, str]] = {run: {} for run in run_keys}
-        if numbers == []:
-            return found
-        wanted = [] if numbers is None else [among(table.c.key_id, numbers)]
-        for part in chunks(run_keys):
-            for run, name, value in self._session.execute(
-                select(table.c.run_id, keys.c.name, table.c.value)
-                .join_from(table, keys, keys.c.id == table.c.key_id)
-                .where(table.c.run_id.in_(part), *wanted)
-                .order_by(table.c.run_id, table.c.key_id)
-            ):
-                found[run][name] = value
-        return found
-
     def _outputs(self, run_keys: Sequence[int]) -> dict[int, list[LoggedModelOutput]]:
         found: dict[int, list[LoggedModelOutput]] = {run: [] for run in run_keys}
-        columns = run_models.c
         for part in chunks(run_keys):
-            for run, model_id, step in self._session.execute(
-                select(columns.run_id, columns.model_id, columns.step)
-                .where(columns.run_id.in_(part), columns.is_output == 1)
-                .order_by(columns.run_id, columns.step, columns.model_id)
-            ):
+            rows = self._session.cursor.execute(_OUTPUTS_OF.format(runs=listed(part))).fetchall()
+            for run, model_id, step in rows:
                 found[run].append(LoggedModelOutput(model_id, step))
         return found
 
@@ -240,24 +235,20 @@ def _active(run_id: str, run: int, experiment: int, lifecycle: int) -> RunKey | 
     return InvalidInput(f"The run {run_id} must be in the 'active' state. Current state is deleted: restore it first.")
 
 
-def _of_experiments(experiment_ids: Sequence[str] | None) -> sa.ColumnElement[bool]:
-    if experiment_ids is None:
-        return runs.c.experiment_id.in_(select(experiments.c.id).where(experiments.c.lifecycle == ACTIVE))
-    return among(runs.c.experiment_id, sorted({experiment_key(experiment_id) for experiment_id in experiment_ids}))
-
-
 def _info(row: AnyRow) -> RunInfo:
+    """Rows are taken apart by position, as there may be many: they begin with the columns of `runs`."""
+    _, run_id, experiment, name, user_id, status, start_ms, end_ms, lifecycle, _, uri, size, *_ = row
     return RunInfo(
-        run_id=row.run_id,
-        experiment_id=str(row.experiment_id),
-        run_name=row.name,
-        user_id=row.user_id,
-        status=RunStatus(row.status).name,
-        start_time=row.start_ms,
-        end_time=row.end_ms,
-        lifecycle_stage=LIFECYCLES[row.lifecycle],
-        artifact_uri=row.artifact_uri,
-        artifact_bytes=row.artifact_bytes,
+        run_id=run_id,
+        experiment_id=str(experiment),
+        run_name=name,
+        user_id=user_id,
+        status=_STATUS_NAMES[status],
+        start_time=start_ms,
+        end_time=end_ms,
+        lifecycle_stage=LIFECYCLES[lifecycle],
+        artifact_uri=uri,
+        artifact_bytes=size,
     )
 
 
@@ -279,10 +270,11 @@ def _searchable(session: Session) -> Searchable:
             "artifact_bytes": runs.c.artifact_bytes,
         },
         children={
-            Entity.METRIC: Children(latest_metrics, "run_id", has_key),
-            Entity.PARAM: Children(params, "run_id", has_key, indexed=True),
-            Entity.TAG: Children(run_tags, "run_id", has_key, indexed=True),
+            Entity.METRIC: Children(latest_metrics, "run_id", has_key, looked_up=True),
+            Entity.PARAM: Children(params, "run_id", has_key, looked_up=True),
+            Entity.TAG: Children(run_tags, "run_id", has_key, looked_up=True),
         },
+        numbers={"status": (runs.c.status, {status.name: status.value for status in RunStatus})},
         nullable=frozenset({"end_time"}),
         datasets=_uses_dataset,
     )

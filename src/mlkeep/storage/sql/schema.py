@@ -6,6 +6,8 @@ written once, in `keys`. A metric value of NULL means NaN, which SQL databases c
 
 from __future__ import annotations
 
+import enum
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -24,6 +26,8 @@ from sqlalchemy import (
 )
 from sqlalchemy import Text as AnyText
 from sqlalchemy.dialects import postgresql
+
+from mlkeep.core.states import RunStatus
 
 metadata = MetaData(
     naming_convention={
@@ -46,6 +50,29 @@ VALUE_PREFIX = 200
 ACTIVE, DELETED = 0, 1
 """Values of `lifecycle` columns."""
 
+NO_EXPERIMENT = -1
+"""Where code of before revision 0004 wrote a value and knew nothing of its experiment."""
+
+
+class Counted(enum.IntEnum):
+    """What is counted of an experiment, as `experiment_counters` calls it; the keys also as `experiment_keys` does.
+
+    Keys are those that anything was ever logged under. `COUNTERS_OF_RUNS` has the others.
+    """
+
+    ARTIFACT_BYTES = 0
+    METRIC_KEYS = 1
+    PARAM_KEYS = 2
+    TAG_KEYS = 3
+
+
+KINDS_OF_KEYS = (Counted.METRIC_KEYS, Counted.PARAM_KEYS, Counted.TAG_KEYS)
+
+COUNTERS_OF_RUNS = {
+    (lifecycle, int(status)): 16 + 8 * lifecycle + status for lifecycle in (ACTIVE, DELETED) for status in RunStatus
+}
+"""What counts the runs of a lifecycle and a status."""
+
 
 def _sums_of_files() -> list[Column[int]]:
     """Bytes and number of the files that `artifact_files` has of the row, changed together with it."""
@@ -57,7 +84,7 @@ def _sums_of_files() -> list[Column[int]]:
 
 def _experiment_of_run() -> Column[int]:
     """The experiment of the row's run, which never changes: an index that begins with it leads to its runs alone."""
-    return Column("experiment_id", BigInteger, nullable=False, server_default=text("0"))
+    return Column("experiment_id", BigInteger, nullable=False, server_default=text(f"'{NO_EXPERIMENT}'"))
 
 
 def _workspace() -> Column[str]:
@@ -286,7 +313,27 @@ artifact_files = Table(
 )
 Index("ix_artifact_files_twins", artifact_files.c.experiment_id, artifact_files.c.size, artifact_files.c.sha256)
 
-# What the files of an experiment sum up to, spread over some rows so that those who write at the same time seldom meet.
+# What there is of an experiment, spread over some rows so that those who write at the same time seldom meet.
+experiment_counters = Table(
+    "experiment_counters",
+    metadata,
+    Column("experiment_id", ForeignKey(experiments.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("what", SmallInteger, primary_key=True),
+    Column("slot", SmallInteger, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+experiment_keys = Table(
+    "experiment_keys",
+    metadata,
+    Column("experiment_id", ForeignKey(experiments.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("kind", SmallInteger, primary_key=True),
+    Column("key_id", ForeignKey(keys.c.id), primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+# Bytes of files as code of before revision 0004 counts them; they go to the counters when a database is opened.
 experiment_sizes = Table(
     "experiment_sizes",
     metadata,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
@@ -13,6 +13,7 @@ from mlkeep.storage.sql import schema
 from mlkeep.storage.sql.dialect import FindRows, InsertRows, Prepared, insert
 from mlkeep.storage.sql.dialect.backend import GiveNumbers
 from mlkeep.storage.sql.keys import KeyDictionary
+from mlkeep.storage.sql.schema import Counted
 
 AnyRow: TypeAlias = sa.Row[*tuple[Any, ...]]
 
@@ -31,7 +32,8 @@ class Session:
         self.cursor: Any = connection.connection.cursor()
         self.new_keys: dict[str, int] = {}
         self.pending_events: list[Event] = []
-        self.pending_bytes: dict[int, int] = {}
+        self.pending_counts: list[tuple[int, int, int]] = []
+        self.pending_keys: list[tuple[int, Counted, int]] = []
         self._keys = keys
         self._numbering = numbering
 
@@ -62,9 +64,16 @@ class Session:
         result: sa.CursorResult[*tuple[Any, ...]] = self.connection.execute(statement)
         return result
 
-    def add_bytes(self, experiment: int, added: int) -> None:
-        """Count bytes of files to an experiment, when the transaction is about to be committed."""
-        self.pending_bytes[experiment] = self.pending_bytes.get(experiment, 0) + added
+    # What is written when the transaction is about to be committed: see `counters`.
+
+    def count(self, experiment: int, what: int, added: int) -> None:
+        """Count something of an experiment; `what` is a `Counted`, or one of `COUNTERS_OF_RUNS`."""
+        self.pending_counts.append((experiment, what, added))
+
+    def meet(self, experiment: int, kind: Counted, numbers: Iterable[int]) -> None:
+        """Note that something of an experiment was logged under these keys."""
+        met = self._keys.met(experiment, kind)
+        self.pending_keys += [(experiment, kind, number) for number in numbers if number not in met]
 
     # Keys.
 
@@ -87,6 +96,18 @@ class Session:
             self._keys.learn(given)
             numbers.update(given)
         return numbers
+
+    def key_names(self, numbers: Collection[int]) -> Mapping[int, str]:
+        """The names of keys by number, of these and perhaps of others."""
+        known = self._keys.names
+        if missing := [number for number in numbers if number not in known]:
+            rows: list[tuple[int, str]] = []
+            for part in chunks(missing):
+                listed = ", ".join(map(str, part))
+                rows += self.cursor.execute(f"SELECT id, name FROM keys WHERE id IN ({listed})").fetchall()  # noqa: S608
+            self._keys.learn({name: number for number, name in rows})
+            known = self._keys.names
+        return known
 
     def _new_key(self, name: str) -> int:
         number = self.new_keys[name] = int(self.first(_ADD_KEY, {"name": name})[0])

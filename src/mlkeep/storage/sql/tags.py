@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from mlkeep.storage.contract import RunKey
 from mlkeep.storage.sql.dialect import InsertRows
-from mlkeep.storage.sql.schema import run_tags
+from mlkeep.storage.sql.schema import Counted, run_tags
 from mlkeep.storage.sql.session import Session
 
 _PUT = InsertRows(
@@ -41,6 +41,8 @@ class SqlTags:
             for run, tags in batches
             for key, value in tags.items()
         }
+        for run, tags in batches:
+            self._session.meet(run.experiment, Counted.TAG_KEYS, [numbers[key] for key in tags])
         self._session.insert(_PUT, list(rows.values()))
 
     def delete(self, run: RunKey, key: str) -> bool:

@@ -21,6 +21,7 @@ from mlkeep.testing.conformance.chart_buckets import ChartBucketPromises
 from mlkeep.testing.conformance.charts import ChartPromises
 from mlkeep.testing.conformance.client import ClientPromises
 from mlkeep.testing.conformance.evaluation_datasets import EvaluationDatasetPromises, EvaluationDatasetSearchPromises
+from mlkeep.testing.conformance.experiment_counts import ExperimentCountPromises
 from mlkeep.testing.conformance.experiments import ExperimentPromises, ExperimentSearchPromises
 from mlkeep.testing.conformance.logged_models import LoggedModelPromises, LoggedModelSearchPromises
 from mlkeep.testing.conformance.manifest import ManifestPromises
@@ -53,6 +54,7 @@ __all__ = [
     "CountPromises",
     "EvaluationDatasetPromises",
     "EvaluationDatasetSearchPromises",
+    "ExperimentCountPromises",
     "ExperimentPromises",
     "ExperimentSearchPromises",
     "LoggedModelPromises",

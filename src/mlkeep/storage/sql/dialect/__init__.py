@@ -1,7 +1,30 @@
 """Everything that differs between databases: what differs in statements, and one module for each kind."""
 
 from mlkeep.storage.sql.dialect.backend import DURABILITY, Backend
-from mlkeep.storage.sql.dialect.statements import FindRows, InsertRows, Prepared, ilike, insert, like
+from mlkeep.storage.sql.dialect.statements import (
+    FindRows,
+    InsertRows,
+    Prepared,
+    ilike,
+    insert,
+    leading_join,
+    like,
+    makes_sets,
+    one_by_one,
+)
 from mlkeep.storage.sql.dialect.urls import backend_at
 
-__all__ = ["DURABILITY", "Backend", "FindRows", "InsertRows", "Prepared", "backend_at", "ilike", "insert", "like"]
+__all__ = [
+    "DURABILITY",
+    "Backend",
+    "FindRows",
+    "InsertRows",
+    "Prepared",
+    "backend_at",
+    "ilike",
+    "insert",
+    "leading_join",
+    "like",
+    "makes_sets",
+    "one_by_one",
+]

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy import ClauseElement, ColumnElement, Table, bindparam
+from sqlalchemy import ClauseElement, ColumnElement, CompoundSelect, FromClause, Join, Select, Table, bindparam
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -50,6 +50,62 @@ def ilike(column: ColumnElement[str], pattern: str) -> ColumnElement[bool]:
     """LIKE that does not mind case, in any alphabet. Column and pattern are lowered by the same function."""
     lowered = [sa.func.unicode_lower(text, type_=sa.Text) for text in (column, sa.literal(pattern, sa.Text))]
     return _Like(*lowered)
+
+
+class _LeadingJoin(Join):
+    """A join whose left side is gone through first."""
+
+    inherit_cache = True
+
+
+@compiles(_LeadingJoin)
+def _write_leading_join(element: _LeadingJoin, compiler: SQLCompiler, **options: Any) -> str:
+    """PostgreSQL sees it from the order that is asked for; to SQLite, CROSS JOIN says to keep to that of the tables."""
+    word = "CROSS JOIN" if compiler.dialect.name == "sqlite" else "JOIN"
+    left, right = (compiler.process(side, **{**options, "asfrom": True}) for side in (element.left, element.right))
+    on = element.onclause
+    return f"{left} {word} {right} ON {compiler.process(sa.true() if on is None else on, from_linter=options.get('from_linter'))}"
+
+
+def leading_join(left: FromClause, right: FromClause, on: ColumnElement[bool]) -> Join:
+    """`left JOIN right`, for the rows of `left` in the order of an index of it."""
+    return _LeadingJoin(left, right, on)
+
+
+class _OneByOne(FunctionElement[Any]):
+    """A column that is unique is one of what a statement gives, which are looked up one by one.
+
+    It has no type: SQLAlchemy compares booleans with 1 where databases have none, and then no index is used.
+    """
+
+    inherit_cache = True
+
+
+@compiles(_OneByOne)
+def _write_one_by_one(element: _OneByOne, compiler: SQLCompiler, **options: Any) -> str:
+    column, statement = (compiler.process(each, **options) for each in element.clauses)
+    return f"{column} IN {statement}"
+
+
+@compiles(_OneByOne, "postgresql")
+def _write_one_by_one_for_postgresql(element: _OneByOne, compiler: SQLCompiler, **options: Any) -> str:
+    """An array is made first, and to make a join of it does not come to the planner's mind."""
+    column, statement = (compiler.process(each, **options) for each in element.clauses)
+    return f"{column} = ANY(ARRAY{statement})"
+
+
+def one_by_one(column: ColumnElement[int], statement: Select[Any] | CompoundSelect[Any]) -> ColumnElement[bool]:
+    """`column` is among what `statement` gives, which is little: each is looked up by the index of the column."""
+    return _OneByOne(column, statement.scalar_subquery())
+
+
+def makes_sets(dialect: sa.Dialect) -> bool:
+    """Whether `IN (SELECT ...)` is a set that is made once, however many it has.
+
+    PostgreSQL may as well search through the rows for each that it tests: if they are too many for a hash table, or if it
+    has no statistics and thinks that there is one.
+    """
+    return dialect.name == "sqlite"
 
 
 class Prepared:

@@ -1,7 +1,7 @@
-"""Sealed segments of series; values of runs are found by experiment first.
+"""Sealed segments of series; values of runs are found by experiment first; counters of experiments.
 
-Code of before goes on working. Rows that it writes meanwhile have no experiment; `adopt` gives it to them when the
-database is opened the next time.
+Code of before goes on working. Rows that it writes meanwhile have no experiment, -1, and what it adds to the bytes of
+experiments stands where it always did; `counters.adopt` puts both right when the database is opened the next time.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ def upgrade() -> None:
     )
     op.create_index("ix_metric_segments_series", "metric_segments", ["run_id", "key_id"], unique=False)
     for table in VALUES:
-        op.add_column(table, sa.Column("experiment_id", sa.BigInteger(), server_default=sa.text("0"), nullable=False))
+        op.add_column(
+            table, sa.Column("experiment_id", sa.BigInteger(), server_default=sa.text("'-1'"), nullable=False)
+        )
         op.execute(
             f"UPDATE {table} SET experiment_id = (SELECT experiment_id FROM runs WHERE runs.id = {table}.run_id)"  # noqa: S608
         )
@@ -47,9 +49,56 @@ def upgrade() -> None:
         columns = [sa.text("experiment_id"), sa.text("key_id"), value, sa.text("run_id")]
         op.create_index(f"ix_{table}_search", table, columns, unique=False)
         op.drop_index(f"ix_{table}_value", table)
+    _counters()
+
+
+def _counters() -> None:
+    """What there is of experiments, known without looking."""
+    op.create_table(
+        "experiment_counters",
+        sa.Column("experiment_id", ROW_ID, nullable=False),
+        sa.Column("what", sa.SmallInteger(), nullable=False),
+        sa.Column("slot", sa.SmallInteger(), nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["experiment_id"], ["experiments.id"], name="fk_experiment_counters_experiment_id", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("experiment_id", "what", "slot", name="pk_experiment_counters"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "experiment_keys",
+        sa.Column("experiment_id", ROW_ID, nullable=False),
+        sa.Column("kind", sa.SmallInteger(), nullable=False),
+        sa.Column("key_id", ROW_ID, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["experiment_id"], ["experiments.id"], name="fk_experiment_keys_experiment_id", ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["key_id"], ["keys.id"], name="fk_experiment_keys_key_id"),
+        sa.PrimaryKeyConstraint("experiment_id", "kind", "key_id", name="pk_experiment_keys"),
+        sqlite_with_rowid=False,
+    )
+    for kind, table in enumerate(VALUES, 1):
+        op.execute(
+            f"INSERT INTO experiment_keys SELECT DISTINCT experiment_id, {kind}, key_id FROM {table}"  # noqa: S608
+        )
+    for counted in (
+        "SELECT experiment_id, 0, slot, artifact_bytes FROM experiment_sizes",
+        "SELECT experiment_id, kind, 0, count(*) FROM experiment_keys GROUP BY experiment_id, kind",
+        "SELECT experiment_id, 16 + 8 * lifecycle + status, 0, count(*) FROM runs GROUP BY 1, 2",
+    ):
+        op.execute(f"INSERT INTO experiment_counters (experiment_id, what, slot, count) {counted}")
+    op.execute("DELETE FROM experiment_sizes")
 
 
 def downgrade() -> None:
+    op.execute(
+        "INSERT INTO experiment_sizes (experiment_id, slot, artifact_bytes)"
+        " SELECT experiment_id, slot, count FROM experiment_counters WHERE what = 0 ON CONFLICT (experiment_id, slot)"
+        " DO UPDATE SET artifact_bytes = experiment_sizes.artifact_bytes + excluded.artifact_bytes"
+    )
+    op.drop_table("experiment_keys")
+    op.drop_table("experiment_counters")
     for table in VALUES:
         is_number = table == "latest_metrics"
         columns = [sa.text("key_id"), sa.text("value") if is_number else VALUE_PREFIX]
