@@ -11,13 +11,14 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, event
 
+from mlkeep.core.states import RunStatus
 from mlkeep.sdk.local import open_local
 from mlkeep.services.dispatch import Dispatcher
 from mlkeep.wire import runs
 from mlkeep.wire.artifacts import GetManifest, RecordFiles, StoredFileMessage
 from mlkeep.wire.experiments import CreateExperiment, GetExperiment
 from mlkeep.wire.message import KeyValueInput, Request
-from mlkeep.wire.metrics import LogMetric, MetricInput
+from mlkeep.wire.metrics import GetMetricHistory, LogMetric, MetricInput
 from tests.contract.conftest import DATABASES, empty_database
 
 RUN = "budgeted"
@@ -42,6 +43,9 @@ REQUESTS: dict[str, Callable[[], Request]] = {
     ),
     "log-parameter": lambda: runs.LogParam(run_id=RUN, key="p0", value="1"),
     "set-tag": lambda: runs.SetTag(run_id=RUN, key="t0", value="1"),
+    "runs/update to the end": lambda: runs.UpdateRun(run_id=RUN, status=RunStatus.FINISHED, end_time=1),
+    "metrics/get-history": lambda: GetMetricHistory(run_id=RUN, metric_key="k0"),
+    "metrics/get-history of 100": lambda: GetMetricHistory(run_id=RUN, metric_key="k0", max_results=100),
     "runs/create": lambda: runs.CreateRun(experiment_id="0", start_time=1, tags=[KeyValueInput(key="t0", value="1")]),
     "runs/get": lambda: runs.GetRun(run_id=RUN),
     "runs/search": lambda: runs.SearchRuns(experiment_ids=["1"], filter="metrics.k0 > 0 AND params.p0 = '1'"),
@@ -59,6 +63,9 @@ BUDGETS = {
     "log-batch of 100 params": {"sqlite": 5, "postgres": 5},
     "log-parameter": {"sqlite": 5, "postgres": 5},
     "set-tag": {"sqlite": 4, "postgres": 4},
+    "runs/update to the end": {"sqlite": 6, "postgres": 6},
+    "metrics/get-history": {"sqlite": 5, "postgres": 5},
+    "metrics/get-history of 100": {"sqlite": 6, "postgres": 6},
     "runs/create": {"sqlite": 14, "postgres": 15},
     "runs/get": {"sqlite": 9, "postgres": 9},
     "runs/search": {"sqlite": 9, "postgres": 9},

@@ -41,6 +41,7 @@ from mlkeep.core.evaluation import EvaluationDataset, EvaluationRecord
 from mlkeep.core.filters.ast import Node, OnDataset, OrderTerm
 from mlkeep.core.projection import WHOLE_RUN, RunFields
 from mlkeep.storage.artifact_files import ArtifactFileStore, Place
+from mlkeep.storage.series.points import Points
 
 T = TypeVar("T")
 
@@ -69,6 +70,13 @@ class Page(msgspec.Struct, frozen=True):
     total: int | None = None
 
 
+class PointsPage(msgspec.Struct, frozen=True):
+    """Some points of a series. `token` is None on the last page."""
+
+    points: Points
+    token: str | None = None
+
+
 class FoundRun(msgspec.Struct, frozen=True):
     """A run with everything that was asked for; `latest` has the latest point of each metric."""
 
@@ -81,6 +89,13 @@ class RunKey(NamedTuple):
 
     run: int
     experiment: int
+
+
+class Columns(NamedTuple):
+    """Points of one series, none of them of a logged model or measured on a dataset."""
+
+    key: str
+    points: Points
 
 
 class ExperimentStore(Protocol):
@@ -204,29 +219,55 @@ class MetricStore(Protocol):
         """Add points. A point equal to one already there adds nothing.
 
         The latest point of a key is the greatest by (step, timestamp, value), NaN counting as 0.
+
+        Raises:
+            InvalidInput: a point is of a logged model that is not there.
         """
         ...
 
-    def bulk_history(self, run_ids: Sequence[str], key: str, limit: int) -> list[Metric]:
-        """Points under `key` in any of these runs, each with its run, by (run id, timestamp, step, value).
+    def add_many(self, batches: Sequence[tuple[RunKey, Sequence[Metric]]]) -> None:
+        """Add points of several runs; one run may come several times. Raises InvalidInput: there is no such model."""
+        ...
 
-        There are at most `limit`. Unknown runs have no points.
+    def add_columns(self, run: RunKey, columns: Sequence[Columns]) -> None:
+        """Add many points; one key may come several times."""
+        ...
+
+    def seal(self, run: RunKey) -> None:
+        """Bring the points of a run into less room, as it has ended. More may follow nevertheless."""
+        ...
+
+    def series(self, run: RunKey, key: str, steps: tuple[int, int] | None = None) -> Points:
+        """The distinct points under `key`, by (step, timestamp, value); with `steps`, from the first to the last of them."""
+        ...
+
+    def all_series(self, wanted: Sequence[tuple[RunKey, str]], steps: tuple[int, int] | None = None) -> list[Points]:
+        """`series` of each of these, quickest where each run is wanted with the same keys."""
+        ...
+
+    def history(self, run: RunKey, key: str, limit: int | None, token: str | None) -> PointsPage:
+        """The distinct points under `key`, by (timestamp, step, value). A key never logged gives an empty page.
+
+        A token stays good when points are added; those that belong to pages before it are not told then.
+        """
+        ...
+
+    def bulk_history(self, run_ids: Sequence[str], key: str, limit: int) -> list[tuple[str, Points]]:
+        """The points under `key` of any of these runs, by (run id, timestamp, step, value), with the id of their run.
+
+        There are at most `limit` in all. Unknown runs, and those without points, are left out.
         """
         ...
 
     def sampled_history(
         self, run_ids: Sequence[str], key: str, steps: tuple[int, int] | None, limit: int
-    ) -> dict[str, list[Metric]]:
+    ) -> dict[str, Points]:
         """At most `limit` points of each of these runs under `key`, by (step, timestamp, value); with `steps`, from
         the first to the last of them.
 
         A run with more is cut into `limit` parts of equal size, of which the first points are given, but the very last
         point for the last part. Runs without points are left out.
         """
-        ...
-
-    def history(self, run: RunKey, key: str, limit: int | None, token: str | None) -> Page:
-        """Points under `key`, by (timestamp, step, value). A key never logged gives an empty page."""
         ...
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -68,7 +69,7 @@ class Prepared:
 
 
 class InsertRows:
-    """An insert of many rows of values named `names`, made ready for the hot path.
+    """An insert of many rows of values named `names`, two at least, made ready for the hot path.
 
     `ending` adds what happens on a conflict; then no two of the rows may be in conflict with each other.
     """
@@ -92,12 +93,22 @@ class InsertRows:
             cursor.execute(sql, tuple([row[name] for row in rows] for name in order))
         else:
             sql, order = self._each.on(dialect)
-            values = [tuple(row[name] for name in order) for row in rows]
-            if len(values) == 1:
-                cursor.execute(sql, values[0])
+            if len(rows) == 1:
+                cursor.execute(sql, itemgetter(*order)(rows[0]))
             else:
-                cursor.executemany(sql, values)
+                cursor.executemany(sql, map(itemgetter(*order), rows))
         return int(cursor.rowcount)
+
+    def run_returning(
+        self, cursor: Any, dialect: sa.Dialect, rows: Sequence[Mapping[str, Any]]
+    ) -> list[tuple[Any, ...]]:
+        """Insert `rows` as `run` does; what `ending` says is to be returned of each, in any order."""
+        if dialect.name == "postgresql" and len(rows) > 1:
+            sql, order = self._whole.on(dialect)
+            every = cursor.execute(sql, tuple([row[name] for row in rows] for name in order))
+            return list(every.fetchall())
+        sql, order = self._each.on(dialect)
+        return [cursor.execute(sql, values).fetchone() for values in map(itemgetter(*order), rows)]
 
 
 def _unnested(table: Table, names: Sequence[str]) -> sa.Select[Any]:
