@@ -102,8 +102,8 @@ def test_columns_and_single_points_make_one_series(storage: SqlStorage) -> None:
         Logged(run_id="r", columns=[columns]),
         Logged(run_id="r", points=[Metric("loss", -1.0, 15, 1)], columns=[columns]),
     ) == ["", ""]
-    history = storage.read(lambda tx: tx.metrics.history(tx.runs.key("r"), "loss", None, None)).items
-    assert [(point.timestamp, point.step) for point in history] == [(10, 1), (15, 1), (20, 2)]
+    history = storage.read(lambda tx: tx.metrics.history(tx.runs.key("r"), "loss", None, None)).points
+    assert (history.timestamps_ms.tolist(), history.steps.tolist()) == ([10, 15, 20], [1, 1, 2])
     assert found(storage, "r").metrics[0][3] == 2
 
 

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from mlkeep.core.entities import Metric
+from mlkeep.core.states import RunStatus
 from mlkeep.sdk.local import open_local
 from mlkeep.services.dispatch import Dispatcher
 from mlkeep.storage.contract import Logged
@@ -20,7 +21,7 @@ from mlkeep.wire.artifacts import GetManifest, RecordFiles, StoredFileMessage
 from mlkeep.wire.columns import Column, LogColumns
 from mlkeep.wire.experiments import CreateExperiment, GetExperiment
 from mlkeep.wire.message import KeyValueInput, Request
-from mlkeep.wire.metrics import LogMetric, MetricInput
+from mlkeep.wire.metrics import GetMetricHistory, LogMetric, MetricInput
 from tests.contract.conftest import DATABASES, empty_database
 from tests.unit.storage.holding import busy
 
@@ -57,6 +58,9 @@ REQUESTS: dict[str, Callable[[], Request]] = {
     ),
     "log-parameter": lambda: runs.LogParam(run_id=next(OTHER_RUNS), key="p0", value="1"),
     "set-tag": lambda: runs.SetTag(run_id=RUN, key="t0", value="1"),
+    "runs/update to the end": lambda: runs.UpdateRun(run_id=RUN, status=RunStatus.FINISHED, end_time=1),
+    "metrics/get-history": lambda: GetMetricHistory(run_id=RUN, metric_key="k0"),
+    "metrics/get-history of 100": lambda: GetMetricHistory(run_id=RUN, metric_key="k0", max_results=100),
     "runs/create": lambda: runs.CreateRun(experiment_id="0", start_time=1, tags=[KeyValueInput(key="t0", value="1")]),
     "runs/get": lambda: runs.GetRun(run_id=RUN),
     "runs/search": lambda: runs.SearchRuns(experiment_ids=["1"], filter="metrics.k0 > 0 AND params.p0 = '1'"),
@@ -76,6 +80,9 @@ BUDGETS = {
     "log-batch of 100 known params": {"sqlite": 4, "postgres": 4},
     "log-parameter": {"sqlite": 5, "postgres": 5},
     "set-tag": {"sqlite": 4, "postgres": 4},
+    "runs/update to the end": {"sqlite": 6, "postgres": 6},
+    "metrics/get-history": {"sqlite": 5, "postgres": 5},
+    "metrics/get-history of 100": {"sqlite": 6, "postgres": 6},
     "runs/create": {"sqlite": 15, "postgres": 16},
     "runs/get": {"sqlite": 9, "postgres": 9},
     # Of these, one tells how many runs there are, and one where the search best begins.

@@ -21,7 +21,7 @@ from mlkeep.wire.metrics import LogMetric, MetricInput
 from mlkeep.wire.quick import QUICK, QuickBatch, QuickMetric
 from mlkeep.wire.runs import LogBatch, LogParam, SetTag
 
-MANY = 64
+MANY = 32
 """Points of one series in a batch from which on they are kept as columns."""
 
 

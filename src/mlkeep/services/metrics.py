@@ -6,8 +6,8 @@ from mlkeep.core import limits
 from mlkeep.core.errors import InvalidInput
 from mlkeep.core.names import invalid
 from mlkeep.services.call import Call
+from mlkeep.storage.series.points import Points
 from mlkeep.wire import metrics as wire
-from mlkeep.wire.metrics import MetricMessage
 
 
 def history(call: Call, request: wire.GetMetricHistory) -> wire.MetricHistoryResponse:
@@ -18,7 +18,7 @@ def history(call: Call, request: wire.GetMetricHistory) -> wire.MetricHistoryRes
         return wire.MetricHistoryResponse()
     page = call.tx.metrics.history(run, request.metric_key, request.max_results, request.page_token or None)
     return wire.MetricHistoryResponse(
-        metrics=[MetricMessage.of(point) for point in page.items], next_page_token=page.token or ""
+        metrics=wire.told(request.metric_key, *_lists(page.points)), next_page_token=page.token or ""
     )
 
 
@@ -27,8 +27,14 @@ def bulk_history(call: Call, request: wire.GetBulkHistory) -> wire.BulkHistoryRe
     if request.max_results < 0:
         raise invalid("max_results", request.max_results, "it must not be negative.")
     limit = min(request.max_results, limits.METRIC_HISTORY_PAGE)
-    points = call.tx.metrics.bulk_history(request.run_id, request.metric_key, limit)
-    return wire.BulkHistoryResponse(metrics=[MetricMessage.of(point) for point in points])
+    found = call.tx.metrics.bulk_history(request.run_id, request.metric_key, limit)
+    return wire.BulkHistoryResponse(
+        metrics=[
+            message
+            for run_id, points in found
+            for message in wire.told_of_run(run_id, request.metric_key, *_lists(points))
+        ]
+    )
 
 
 def sampled_history(call: Call, request: wire.GetSampledHistory) -> wire.SampledHistoryResponse:
@@ -39,8 +45,18 @@ def sampled_history(call: Call, request: wire.GetSampledHistory) -> wire.Sampled
     steps = _steps(request.start_step, request.end_step)
     found = call.tx.metrics.sampled_history(request.run_ids, request.metric_key, steps, request.max_results)
     return wire.SampledHistoryResponse(
-        metrics=[MetricMessage.of(point) for run_id in request.run_ids for point in found.get(run_id, [])]
+        metrics=[
+            message
+            for run_id in request.run_ids
+            if run_id in found
+            for message in wire.told_of_run(run_id, request.metric_key, *_lists(found[run_id]))
+        ]
     )
+
+
+def _lists(points: Points) -> tuple[list[int], list[int], list[float]]:
+    """Steps, timestamps and values."""
+    return points.steps.tolist(), points.timestamps_ms.tolist(), points.values.tolist()
 
 
 def _check_runs(run_ids: list[str], field: str, key: str) -> None:

@@ -56,14 +56,17 @@ def get(call: Call, request: wire.GetRun) -> wire.RunResponse:
 
 def update(call: Call, request: wire.UpdateRun) -> wire.UpdateRunResponse:
     key = call.tx.runs.active_key(request.run_id)
+    status = RunStatus(request.status) if request.status is not None else None
     call.tx.runs.update(
         key,
-        status=RunStatus(request.status).name if request.status is not None else None,
+        status=status.name if status is not None else None,
         end_time=request.end_time,
         name=request.run_name or None,
     )
     if request.run_name:
         call.tx.tags.put(key, {RUN_NAME_TAG: request.run_name})
+    if status is not None and RunStatus.is_terminated(status):
+        call.tx.metrics.seal(key)
     return wire.UpdateRunResponse(run_info=wire.RunInfo.of(call.tx.runs.get_info(request.run_id)))
 
 

@@ -76,6 +76,13 @@ class Page(msgspec.Struct, frozen=True):
     total: int | None = None
 
 
+class PointsPage(msgspec.Struct, frozen=True):
+    """Some points of a series. `token` is None on the last page."""
+
+    points: Points
+    token: str | None = None
+
+
 class RunKey(NamedTuple):
     """The integers by which a storage knows a run and the experiment that it belongs to for good."""
 
@@ -238,7 +245,22 @@ class MetricStore(Protocol):
         """Add points. A point equal to one already there adds nothing.
 
         The latest point of a key is the greatest by (step, timestamp, value), NaN counting as 0.
+
+        Raises:
+            InvalidInput: a point is of a logged model that is not there.
         """
+        ...
+
+    def add_many(self, batches: Sequence[tuple[RunKey, Sequence[Metric]]]) -> None:
+        """Add points of several runs; one run may come several times. Raises InvalidInput: there is no such model."""
+        ...
+
+    def add_columns(self, run: RunKey, columns: Sequence[Columns]) -> None:
+        """Add many points; one key may come several times."""
+        ...
+
+    def seal(self, run: RunKey) -> None:
+        """Bring the points of a run into less room, as it has ended. More may follow nevertheless."""
         ...
 
     def series(self, run: RunKey, key: str, steps: tuple[int, int] | None = None) -> Points:
@@ -249,34 +271,29 @@ class MetricStore(Protocol):
         """`series` of each of these, quickest where each run is wanted with the same keys."""
         ...
 
-    def add_many(self, batches: Sequence[tuple[RunKey, Sequence[Metric]]]) -> None:
-        """Add points of several runs; one run may come several times. Raises InvalidInput: there is no such model."""
+    def history(self, run: RunKey, key: str, limit: int | None, token: str | None) -> PointsPage:
+        """The distinct points under `key`, by (timestamp, step, value). A key never logged gives an empty page.
+
+        A token stays good when points are added; those that belong to pages before it are not told then.
+        """
         ...
 
-    def add_columns(self, run: RunKey, columns: Sequence[Columns]) -> None:
-        """Add many points."""
-        ...
+    def bulk_history(self, run_ids: Sequence[str], key: str, limit: int) -> list[tuple[str, Points]]:
+        """The points under `key` of any of these runs, by (run id, timestamp, step, value), with the id of their run.
 
-    def bulk_history(self, run_ids: Sequence[str], key: str, limit: int) -> list[Metric]:
-        """Points under `key` in any of these runs, each with its run, by (run id, timestamp, step, value).
-
-        There are at most `limit`. Unknown runs have no points.
+        There are at most `limit` in all. Unknown runs, and those without points, are left out.
         """
         ...
 
     def sampled_history(
         self, run_ids: Sequence[str], key: str, steps: tuple[int, int] | None, limit: int
-    ) -> dict[str, list[Metric]]:
+    ) -> dict[str, Points]:
         """At most `limit` points of each of these runs under `key`, by (step, timestamp, value); with `steps`, from
         the first to the last of them.
 
         A run with more is cut into `limit` parts of equal size, of which the first points are given, but the very last
         point for the last part. Runs without points are left out.
         """
-        ...
-
-    def history(self, run: RunKey, key: str, limit: int | None, token: str | None) -> Page:
-        """Points under `key`, by (timestamp, step, value). A key never logged gives an empty page."""
         ...
 
 

@@ -7,6 +7,7 @@ Facts: integers are JSON numbers going out and may come quoted; a double that JS
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Annotated, ClassVar
 
 import msgspec
@@ -73,6 +74,11 @@ def spelled(value: float) -> Number:
     if math.isnan(value):
         return "NaN"
     return "Infinity" if value > 0 else "-Infinity"
+
+
+def all_spelled(values: list[float]) -> Sequence[Number]:
+    """Doubles as the protocol writes them."""
+    return values if all(map(math.isfinite, values)) else [spelled(value) for value in values]
 
 
 class RunRequest(Request, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from mlkeep.core import entities, limits
 from mlkeep.wire.endpoint import AJAX_ONLY, Endpoint, Permission
-from mlkeep.wire.message import Int64, Message, Number, Request, RunRequest, spelled
+from mlkeep.wire.message import Int64, Message, Number, Request, RunRequest, all_spelled, spelled
 
 
 class MetricMessage(Message, frozen=True, kw_only=True, gc=False):
@@ -47,6 +47,42 @@ class MetricMessage(Message, frozen=True, kw_only=True, gc=False):
         )
 
 
+class PointMessage(Message, frozen=True, kw_only=True, omit_defaults=False, gc=False):
+    """A point in a history. There may be very many of them in one answer."""
+
+    key: str
+    value: Number
+    timestamp: Int64 = 0
+    step: Int64 = 0
+
+    def entity(self) -> entities.Metric:
+        return entities.Metric(key=self.key, value=float(self.value), timestamp=self.timestamp, step=self.step)
+
+
+class PointOfRunMessage(PointMessage, frozen=True, kw_only=True, omit_defaults=False, gc=False):
+    """A point in a history of several runs."""
+
+    run_id: str
+
+
+def told(key: str, steps: list[int], timestamps: list[int], values: list[float]) -> list[PointMessage]:
+    """The points of a series, from columns of equal length."""
+    return [
+        PointMessage(key=key, value=value, timestamp=timestamp, step=step)
+        for value, timestamp, step in zip(all_spelled(values), timestamps, steps, strict=True)
+    ]
+
+
+def told_of_run(
+    run_id: str, key: str, steps: list[int], timestamps: list[int], values: list[float]
+) -> list[PointOfRunMessage]:
+    """The points of a run's series, from columns of equal length."""
+    return [
+        PointOfRunMessage(key=key, value=value, timestamp=timestamp, step=step, run_id=run_id)
+        for value, timestamp, step in zip(all_spelled(values), timestamps, steps, strict=True)
+    ]
+
+
 class MetricInput(Request, frozen=True, kw_only=True):
     """A point in a batch. Clients since 3.0 repeat the run's id in it."""
 
@@ -82,7 +118,7 @@ class GetMetricHistory(RunRequest, frozen=True, kw_only=True):
 
 
 class MetricHistoryResponse(Message, frozen=True, kw_only=True):
-    metrics: list[MetricMessage] = []
+    metrics: list[PointMessage] = []
     next_page_token: str = ""
 
 
@@ -97,7 +133,7 @@ class GetBulkHistory(Request, frozen=True, kw_only=True):
 class BulkHistoryResponse(Message, frozen=True, kw_only=True, omit_defaults=False):
     """MLflow writes this answer without its usual rules: the list is there even when empty."""
 
-    metrics: list[MetricMessage] = []
+    metrics: list[PointOfRunMessage] = []
 
 
 class GetSampledHistory(Request, frozen=True, kw_only=True):
@@ -111,7 +147,7 @@ class GetSampledHistory(Request, frozen=True, kw_only=True):
 
 
 class SampledHistoryResponse(Message, frozen=True, kw_only=True):
-    metrics: list[MetricMessage] = []
+    metrics: list[PointOfRunMessage] = []
 
 
 ENDPOINTS = (

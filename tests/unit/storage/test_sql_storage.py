@@ -88,12 +88,12 @@ def test_a_read_sees_one_state_and_changes_nothing(storage: SqlStorage, run: Run
     def read(tx: Any) -> list[int]:
         counts = []
         for _ in range(2):
-            counts.append(len(tx.metrics.history(run, "m", None, None).items))
+            counts.append(len(tx.metrics.history(run, "m", None, None).points))
             storage.write(lambda other: other.metrics.add(run, [Metric("m", 1.0, 1)])).result(10)
         return counts
 
     assert storage.read(read) == [0, 0]
-    assert storage.read(lambda tx: len(tx.metrics.history(run, "m", None, None).items)) == 1
+    assert storage.read(lambda tx: len(tx.metrics.history(run, "m", None, None).points)) == 1
     with pytest.raises(Unavailable, match=r"read-?only"):
         storage.read(lambda tx: tx.metrics.add(run, [Metric("m", 2.0, 1)]))
 
@@ -173,7 +173,8 @@ def test_two_processes_may_share_a_file(storage: SqlStorage, url: str, run: RunK
 
 
 def values(tx: Any, run: RunKey, key: str) -> list[float]:
-    return [point.value for point in tx.metrics.history(run, key, None, None).items]
+    found: list[float] = tx.metrics.history(run, key, None, None).points.values.tolist()
+    return found
 
 
 # Keys

@@ -26,7 +26,7 @@ from mlkeep.wire.artifacts import FileMessage, ListArtifactsResponse
 from mlkeep.wire.experiments import Experiment, ExperimentResponse, SearchExperimentsResponse
 from mlkeep.wire.logged_models import LoggedModelMessage, LoggedModelResponse
 from mlkeep.wire.message import Empty, Message
-from mlkeep.wire.metrics import MetricHistoryResponse, MetricMessage
+from mlkeep.wire.metrics import MetricHistoryResponse, MetricMessage, told
 from mlkeep.wire.registry import ModelVersion, ModelVersionResponse, RegisteredModel, RegisteredModelResponse
 from mlkeep.wire.runs import RunInfo as RunInfoMessage
 from mlkeep.wire.runs import RunMessage, RunResponse, SearchRunsResponse, UpdateRunResponse
@@ -125,7 +125,7 @@ def test_a_changed_run() -> None:
     ],
 )
 def test_a_point_shows_its_step_and_time_even_if_they_are_0(value: float, text: str) -> None:
-    history = MetricHistoryResponse(metrics=[MetricMessage.of(Metric("m", value, 0))])
+    history = MetricHistoryResponse(metrics=told("m", [0], [0], [value]))
     assert written(history) == f'{{"metrics":[{{"key":"m","value":{text},"timestamp":0,"step":0}}]}}'
 
 

@@ -16,6 +16,7 @@ from mlkeep.storage.sql.dialect.backend import GiveNumbers
 from mlkeep.storage.sql.events import write_pending
 from mlkeep.storage.sql.keys import KeyDictionary
 from mlkeep.storage.sql.logged import write_logged
+from mlkeep.storage.sql.sealing import Sealing, SeriesMemory
 from mlkeep.storage.sql.session import Session
 from mlkeep.storage.sql.transaction import SqlTransaction
 from mlkeep.storage.writer import Outage, Remedy
@@ -26,7 +27,8 @@ T = TypeVar("T")
 class Database:
     """A database that is open, its tables made or found to be those this version works with.
 
-    `durability` and `read_connections` of None are what is usual for the kind of database.
+    `durability` and `read_connections` of None are what is usual for the kind of database; `sealing` tells when points
+    become segments.
 
     Raises, when opened:
         InvalidInput: the URL is not one, or the database cannot be used by this version of mlkeep.
@@ -34,10 +36,18 @@ class Database:
         Unavailable: the database cannot be made or opened.
     """
 
-    def __init__(self, url: str, *, durability: str | None = None, read_connections: int | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        durability: str | None = None,
+        read_connections: int | None = None,
+        sealing: Sealing | None = None,
+    ) -> None:
         self.backend = backend_at(url, durability, read_connections=read_connections)
         self.backend.prepare()
         self.keys = KeyDictionary()
+        self.series = SeriesMemory(sealing or Sealing())
         self._write_engine = self.backend.engine(read_only=False)
         self._read_engine = self.backend.engine(read_only=True)
         self._numbering = self.backend.numbering(self._write_engine)
@@ -70,7 +80,7 @@ class Database:
     def writing(self) -> list[WriteConnection]:
         """The connections the writer works on."""
         return [
-            WriteConnection(self.backend, self._write_engine, self.keys, self._numbering, slot)
+            WriteConnection(self.backend, self._write_engine, self.keys, self.series, self._numbering, slot)
             for slot in slots(self.backend.writers)
         ]
 
@@ -97,7 +107,7 @@ class Database:
         with self._read_engine.connect() as connection:
             try:
                 connection.begin()
-                session = Session(connection, self.keys)
+                session = Session(connection, self.keys, self.series)
                 self.backend.begin_read(session.cursor)
                 return operation(SqlTransaction(session))
             except MlkeepException:
@@ -127,11 +137,18 @@ class WriteConnection:
     """
 
     def __init__(
-        self, backend: Backend, engine: sa.Engine, keys: KeyDictionary, numbering: GiveNumbers | None, slot: int
+        self,
+        backend: Backend,
+        engine: sa.Engine,
+        keys: KeyDictionary,
+        series: SeriesMemory,
+        numbering: GiveNumbers | None,
+        slot: int,
     ) -> None:
         self._backend = backend
         self._engine = engine
         self._keys = keys
+        self._series = series
         self._numbering = numbering
         self._slot = slot
         self._connection: sa.Connection | None = None
@@ -147,7 +164,7 @@ class WriteConnection:
         self._connection.begin()
         self._has_savepoint = False
         self._kept_keys, self._kept_events, self._kept_counts, self._kept_met = {}, 0, 0, 0
-        session = Session(self._connection, self._keys, self._numbering)
+        session = Session(self._connection, self._keys, self._series, self._numbering)
         self._backend.begin_write(session.cursor, touches)
         return SqlTransaction(session)
 

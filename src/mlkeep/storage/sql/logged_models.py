@@ -14,7 +14,6 @@ from mlkeep.core.filters.ast import Entity, OnDataset, OrderTerm
 from mlkeep.core.ids import experiment_key
 from mlkeep.storage.contract import NewLoggedModel, Page, Search
 from mlkeep.storage.sql.dialect import insert
-from mlkeep.storage.sql.metrics import read_value
 from mlkeep.storage.sql.schema import (
     ACTIVE,
     DELETED,
@@ -27,6 +26,7 @@ from mlkeep.storage.sql.schema import (
     runs,
 )
 from mlkeep.storage.sql.search import Children, Searchable, among, page_of
+from mlkeep.storage.sql.series_rows import read_value
 from mlkeep.storage.sql.session import AnyRow, Session, chunks
 
 

@@ -1,48 +1,27 @@
-"""Points of series: an append-only tail, and the latest point of each key beside it.
+"""Points of series: few at a time become rows of the tail, many a segment; the latest of each key is kept beside them.
 
 Equal points are dropped when they are read, which spares the writer an index over every point.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
-import sqlalchemy as sa
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from mlkeep.core.entities import Metric
 from mlkeep.core.errors import InvalidInput
-from mlkeep.storage.contract import Columns, Page, RunKey
-from mlkeep.storage.series.points import Points, points_of
-from mlkeep.storage.series.sampling import between_steps
-from mlkeep.storage.sql.dialect import InsertRows
-from mlkeep.storage.sql.schema import Counted, keys, latest_metrics, logged_models, metric_tail, runs
-from mlkeep.storage.sql.search import among
+from mlkeep.storage.contract import Columns, PointsPage, RunKey
+from mlkeep.storage.series.points import EMPTY, Points, joined, points_of
+from mlkeep.storage.series.sampling import sampled
+from mlkeep.storage.sql.schema import Counted, logged_models, runs
+from mlkeep.storage.sql.segments import Segments
+from mlkeep.storage.sql.series_reading import Place, SeriesReader, place_of
+from mlkeep.storage.sql.series_rows import stored
+from mlkeep.storage.sql.series_writing import Row, SeriesWriter
 from mlkeep.storage.sql.session import Session, chunks
-from mlkeep.storage.sql.tokens import place_of, refused, token_of
-
-_ADD_POINTS = InsertRows(
-    metric_tail,
-    ["run_id", "key_id", "step", "timestamp_ms", "value", "model_id", "dataset_name", "dataset_digest"],
-)
-
-
-def _if_later(insert: Any) -> Any:
-    """Put a point into the place of one that it is later than."""
-    new, old = insert.excluded, latest_metrics.c
-    return insert.on_conflict_do_update(
-        index_elements=["run_id", "key_id"],
-        set_={name: new[name] for name in ("step", "timestamp_ms", "value")},
-        where=sa.tuple_(new.step, new.timestamp_ms, func.coalesce(new.value, sa.literal_column("0.0")))
-        > sa.tuple_(old.step, old.timestamp_ms, func.coalesce(old.value, sa.literal_column("0.0"))),
-    )
-
-
-_PUT_LATEST = InsertRows(
-    latest_metrics, ["run_id", "key_id", "step", "timestamp_ms", "value", "experiment_id"], _if_later
-)
+from mlkeep.storage.sql.tokens import place_of as numbers_of
+from mlkeep.storage.sql.tokens import refused, token_of
 
 
 class SqlMetrics:
@@ -56,137 +35,107 @@ class SqlMetrics:
 
     def add_many(self, batches: Sequence[tuple[RunKey, Sequence[Metric]]]) -> None:
         numbers = self._session.key_numbers(point.key for _, points in batches for point in points)
-        models = self._models({point.model_id for _, points in batches for point in points if point.model_id})
-        together: dict[RunKey, list[Metric]] = {}
+        named = {point.model_id for _, points in batches for point in points if point.model_id}
+        models = self._models(named) if named else {}
+        groups: dict[tuple[RunKey, str], list[Metric]] = {}
         for run, points in batches:
-            together.setdefault(run, []).extend(points)
+            for point in points:
+                groups.setdefault((run, point.key), []).append(point)
             self._session.meet(run.experiment, Counted.METRIC_KEYS, {numbers[point.key] for point in points})
-        self._session.insert(
-            _ADD_POINTS,
-            [
-                {
-                    "run_id": run.run,
-                    "key_id": numbers[point.key],
-                    "step": point.step,
-                    "timestamp_ms": point.timestamp,
-                    "value": _stored(point.value),
-                    "model_id": models[point.model_id] if point.model_id else None,
-                    "dataset_name": point.dataset_name or None,
-                    "dataset_digest": point.dataset_digest or None,
-                }
-                for run, points in together.items()
-                for point in points
-            ],
-        )
-        self._session.insert(
-            _PUT_LATEST,
-            [
-                {
-                    "run_id": run.run,
-                    "key_id": numbers[point.key],
-                    "step": point.step,
-                    "timestamp_ms": point.timestamp,
-                    "value": _stored(point.value),
-                    "experiment_id": run.experiment,
-                }
-                for run, points in together.items()
-                for point in latest_of(points)
-            ],
-        )
+        writer, batch = SeriesWriter(self._session), self._session.series.sealing.batch
+        for (run, key), group in groups.items():
+            if len(group) < batch:
+                writer.add(run, numbers[key], _rows(run, numbers[key], group, models))
+                continue
+            plain = [point for point in group if not point.model_id]
+            if len(plain) < batch:
+                writer.add(run, numbers[key], _rows(run, numbers[key], group, models))
+            else:
+                of_models = [point for point in group if point.model_id]
+                writer.add(run, numbers[key], _rows(run, numbers[key], of_models, models), _columns(plain))
+        writer.write()
 
     def add_columns(self, run: RunKey, columns: Sequence[Columns]) -> None:
-        every: list[Metric] = []
+        numbers = self._session.key_numbers(key for key, _ in columns)
+        self._session.meet(run.experiment, Counted.METRIC_KEYS, numbers.values())
+        groups: dict[str, list[Points]] = {}
         for key, points in columns:
-            each = zip(points.values.tolist(), points.timestamps_ms.tolist(), points.steps.tolist(), strict=True)
-            every += [Metric(key, *point) for point in each]
-        self.add(run, every)
+            groups.setdefault(key, []).append(points)
+        writer, batch = SeriesWriter(self._session), self._session.series.sealing.batch
+        for key, parts in groups.items():
+            points = joined(parts)
+            if len(points) >= batch:
+                writer.add(run, numbers[key], [], points)
+            elif len(points):
+                writer.add(run, numbers[key], _rows(run, numbers[key], _metrics(key, points), {}))
+        writer.write()
 
-    def history(self, run: RunKey, key: str, limit: int | None, token: str | None) -> Page:
-        number = self._session.key_number(key)
-        if number is None:
-            return Page([], None)
-        columns = metric_tail.c
-        points = (
-            select(columns.timestamp_ms, columns.step, columns.value)
-            .where(columns.run_id == run.run, columns.key_id == number)
-            .distinct()
-            .subquery()
-        )
-        place = (
-            points.c.timestamp_ms,
-            points.c.step,
-            *_by_value(points.c.value),
-        )
-        statement = select(points).order_by(*place)
-        if token:
-            statement = statement.where(sa.tuple_(*place) > sa.tuple_(*_position(token)))
-        if limit is not None:
-            statement = statement.limit(limit + 1)
-        rows = self._session.execute(statement).fetchall()
-        further = limit is not None and len(rows) > limit
-        found = [Metric(key, read_value(row.value), row.timestamp_ms, row.step) for row in rows[:limit]]
-        return Page(found, _token(found[-1]) if further else None)
+    def seal(self, run: RunKey) -> None:
+        Segments(self._session).seal_run(run.run)
 
     def series(self, run: RunKey, key: str, steps: tuple[int, int] | None = None) -> Points:
-        columns = metric_tail.c
-        rows = self._session.execute(
-            select(columns.step, columns.timestamp_ms, columns.value).where(
-                columns.run_id == run.run, columns.key_id == self._session.key_number(key)
-            )
-        ).fetchall()
-        found = points_of(
-            [row.step for row in rows],
-            [row.timestamp_ms for row in rows],
-            [read_value(row.value) for row in rows],
-        ).by_step()
-        return found if steps is None else between_steps(found, steps)
+        return self.all_series([(run, key)], steps)[0]
 
     def all_series(self, wanted: Sequence[tuple[RunKey, str]], steps: tuple[int, int] | None = None) -> list[Points]:
-        return [self.series(run, key, steps) for run, key in wanted]
+        numbers = {key: self._session.key_number(key) for key in dict.fromkeys(key for _, key in wanted)}
+        series = [(run.run, number) for run, key in wanted if (number := numbers[key]) is not None]
+        found = SeriesReader(self._session).by_step(series, steps)
+        return [found.get((run.run, numbers[key] or 0), EMPTY) for run, key in wanted]
 
-    def bulk_history(self, run_ids: Sequence[str], key: str, limit: int) -> list[Metric]:
-        columns = self._points_of_runs(run_ids, key).subquery().c
-        rows = self._session.execute(
-            select(*columns)
-            .order_by(columns.run_id, columns.timestamp_ms, columns.step, *_by_value(columns.value))
-            .limit(limit)
-        )
-        return [_point_of(key, row) for row in rows]
+    def history(self, run: RunKey, key: str, limit: int | None, token: str | None) -> PointsPage:
+        after = _place(token) if token else None
+        number = self._session.key_number(key)
+        if number is None:
+            return PointsPage(EMPTY)
+        series, reader = (run.run, number), SeriesReader(self._session)
+        if limit is None and after is None:
+            return PointsPage(reader.by_time([series]).get(series, EMPTY))
+        points, has_more = reader.page(series, after) if limit is None else reader.page(series, after, limit)
+        return PointsPage(points, token_of(place_of(points, -1)) if has_more else None)
+
+    def bulk_history(self, run_ids: Sequence[str], key: str, limit: int) -> list[tuple[str, Points]]:
+        number = self._session.key_number(key)
+        if number is None or limit < 1:
+            return []
+        ids = self._run_ids(run_ids)
+        reader = SeriesReader(self._session)
+        sizes = reader.sizes(list(ids), number)
+        told: list[tuple[str, Points]] = []
+        waiting = list(ids)
+        while waiting and limit > 0:
+            whole = _within(limit, waiting, sizes)
+            if whole:
+                read = reader.by_time([(run, number) for run in whole])
+                found = [(run, read.get((run, number), EMPTY)[:limit]) for run in whole]
+            else:
+                whole = waiting[:1]
+                found = [(whole[0], reader.page((whole[0], number), None, limit)[0])]
+            for run, points in found:
+                if len(points) and limit > 0:
+                    told.append((ids[run], points[:limit]))
+                    limit -= len(points)
+            waiting = waiting[len(whole) :]
+        return told
 
     def sampled_history(
         self, run_ids: Sequence[str], key: str, steps: tuple[int, int] | None, limit: int
-    ) -> dict[str, list[Metric]]:
-        found: dict[str, list[Metric]] = {}
-        for row in self._session.execute(_sample(self._points_of_runs(run_ids, key), steps, limit)):
-            found.setdefault(row.run_id, []).append(_point_of(key, row))
-        return found
+    ) -> dict[str, Points]:
+        number = self._session.key_number(key)
+        if number is None:
+            return {}
+        ids = self._run_ids(run_ids)
+        found = SeriesReader(self._session).by_step([(run, number) for run in ids], steps)
+        return {ids[run]: points for (run, _), whole in found.items() if len(points := sampled(whole, None, limit))}
 
-    def _points_of_runs(self, run_ids: Sequence[str], key: str) -> sa.Select[Any]:
-        """The distinct points of runs under one key, with the id of each one's run; none if the key has no number."""
-        columns = metric_tail.c
-        return (
-            select(runs.c.run_id, columns.step, columns.timestamp_ms, columns.value)
-            .join_from(metric_tail, runs, runs.c.id == columns.run_id)
-            .where(runs.c.run_id.in_(sorted(set(run_ids))), columns.key_id == self._session.key_number(key))
-            .distinct()
-        )
-
-    def latest(self, runs: Iterable[int], numbers: Sequence[int] | None = None) -> dict[int, list[Metric]]:
-        """The latest points of runs, by run; only of the keys with these `numbers`, if given."""
-        found: dict[int, list[Metric]] = {run: [] for run in runs}
-        columns = latest_metrics.c
-        if numbers is not None and not numbers:
-            return found
-        wanted = [] if numbers is None else [among(columns.key_id, numbers)]
-        for part in chunks(list(found)):
-            for run, name, step, timestamp_ms, value in self._session.execute(
-                select(columns.run_id, keys.c.name, columns.step, columns.timestamp_ms, columns.value)
-                .join_from(latest_metrics, keys, keys.c.id == columns.key_id)
-                .where(columns.run_id.in_(part), *wanted)
-                .order_by(columns.run_id, columns.key_id)
-            ):
-                found[run].append(Metric(name, read_value(value), timestamp_ms, step))
-        return found
+    def _run_ids(self, run_ids: Sequence[str]) -> dict[int, str]:
+        """Those of the runs that are there, by their numbers, in the order of their ids."""
+        columns = runs.c
+        found = [
+            (run_id, run)
+            for part in chunks(list(dict.fromkeys(run_ids)))
+            for run_id, run in self._session.execute(select(columns.run_id, columns.id).where(columns.run_id.in_(part)))
+        ]
+        return {run: run_id for run_id, run in sorted(found)}
 
     def _models(self, model_ids: set[str]) -> dict[str, int]:
         numbers: dict[str, int] = {}
@@ -200,74 +149,47 @@ class SqlMetrics:
         return numbers
 
 
-def latest_of(points: Iterable[Metric]) -> list[Metric]:
-    """The latest point of each key: the greatest by (step, timestamp, value), NaN counting as 0."""
-    latest: dict[str, Metric] = {}
-    for point in points:
-        known = latest.get(point.key)
-        if known is None or _rank(point) > _rank(known):
-            latest[point.key] = point
-    return list(latest.values())
+def _rows(run: RunKey, key: int, points: Iterable[Metric], models: Mapping[str, int]) -> list[Row]:
+    return [
+        {
+            "run_id": run.run,
+            "key_id": key,
+            "step": point.step,
+            "timestamp_ms": point.timestamp,
+            "value": stored(point.value),
+            "model_id": models[point.model_id] if point.model_id else None,
+            "dataset_name": point.dataset_name or None,
+            "dataset_digest": point.dataset_digest or None,
+        }
+        for point in points
+    ]
 
 
-def _rank(point: Metric) -> tuple[int, int, float]:
-    return point.step, point.timestamp, 0.0 if math.isnan(point.value) else point.value
+def _metrics(key: str, points: Points) -> list[Metric]:
+    columns = points.values.tolist(), points.timestamps_ms.tolist(), points.steps.tolist()
+    return [Metric(key, value, timestamp, step) for value, timestamp, step in zip(*columns, strict=True)]
 
 
-def _by_value(value: sa.ColumnElement[Any]) -> tuple[sa.ColumnElement[Any], ...]:
-    """What to sort by to have values in order: NaN counts as 0, after a real one."""
-    return func.coalesce(value, sa.literal_column("0.0")), sa.case((value.is_(None), 1), else_=0)
-
-
-def _sample(points: sa.Select[Any], steps: tuple[int, int] | None, limit: int) -> sa.Select[Any]:
-    """Of each run's points the first of each of `limit` buckets, and the last of all."""
-    every = points.subquery()
-    columns = every.c
-    order = (columns.step, columns.timestamp_ms, *_by_value(columns.value))
-    ranked = select(
-        *columns,
-        func.row_number().over(partition_by=columns.run_id, order_by=order).label("place"),
-        func.count().over(partition_by=columns.run_id).label("points"),
-        func.ntile(limit).over(partition_by=columns.run_id, order_by=order).label("bucket"),
-    )
-    if steps is not None:
-        ranked = ranked.where(columns.step.between(*steps))
-    placed = ranked.subquery()
-    first = func.row_number().over(partition_by=(placed.c.run_id, placed.c.bucket), order_by=placed.c.place)
-    chosen = select(*placed.c, first.label("place_in_bucket")).subquery()
-    return (
-        select(chosen.c.run_id, chosen.c.step, chosen.c.timestamp_ms, chosen.c.value)
-        .where(
-            sa.or_(
-                chosen.c.points <= limit,
-                sa.and_(chosen.c.place_in_bucket == 1, chosen.c.bucket < limit),
-                chosen.c.place == chosen.c.points,
-            )
-        )
-        .order_by(chosen.c.run_id, chosen.c.place)
+def _columns(points: Sequence[Metric]) -> Points:
+    return points_of(
+        [point.step for point in points], [point.timestamp for point in points], [point.value for point in points]
     )
 
 
-def _point_of(key: str, row: Any) -> Metric:
-    return Metric(key, read_value(row.value), row.timestamp_ms, row.step, run_id=row.run_id)
+def _within(limit: int, runs: Sequence[int], sizes: Mapping[int, int]) -> list[int]:
+    """The first of `runs` that together have not more than `limit` points."""
+    found: list[int] = []
+    for run in runs:
+        limit -= sizes.get(run, 0)
+        if limit < 0:
+            break
+        found.append(run)
+    return found
 
 
-def _stored(value: float) -> float | None:
-    return None if math.isnan(value) else value
-
-
-def read_value(value: float | None) -> float:
-    """A stored value as a number: NULL stands for NaN."""
-    return math.nan if value is None else value
-
-
-def _token(last: Metric) -> str:
-    is_nan = math.isnan(last.value)
-    return token_of([last.timestamp, last.step, 0.0 if is_nan else last.value, int(is_nan)])
-
-
-def _position(token: str) -> list[Any]:
-    place = place_of(token)
-    if len(place) != 4 or not all(isinstance(value, (int, float)) for value in place):
-        raise refused(token)
-    return place
+def _place(token: str) -> Place:
+    match numbers_of(token):
+        case [int() as timestamp_ms, int() as step, int() | float() as value, int() as is_nan]:
+            return Place(timestamp_ms, step, float(value), is_nan)
+        case _:
+            raise refused(token)

@@ -14,6 +14,7 @@ from mlkeep.storage.sql.dialect import FindRows, InsertRows, Prepared, insert
 from mlkeep.storage.sql.dialect.backend import GiveNumbers
 from mlkeep.storage.sql.keys import KeyDictionary
 from mlkeep.storage.sql.schema import Counted
+from mlkeep.storage.sql.sealing import SeriesMemory
 
 AnyRow: TypeAlias = sa.Row[*tuple[Any, ...]]
 
@@ -25,10 +26,20 @@ _ADD_KEY = Prepared(insert(schema.keys).values(name=bindparam("name")).returning
 
 
 class Session:
-    """One transaction's connection. `numbering` gives keys their numbers where that is not done in the transaction."""
+    """One transaction's connection. `numbering` gives keys their numbers where that is not done in the transaction.
 
-    def __init__(self, connection: sa.Connection, keys: KeyDictionary, numbering: GiveNumbers | None = None) -> None:
+    `series` is what the process remembers of series.
+    """
+
+    def __init__(
+        self,
+        connection: sa.Connection,
+        keys: KeyDictionary,
+        series: SeriesMemory,
+        numbering: GiveNumbers | None = None,
+    ) -> None:
         self.connection = connection
+        self.series = series
         self.cursor: Any = connection.connection.cursor()
         self.new_keys: dict[str, int] = {}
         self.pending_events: list[Event] = []
@@ -44,6 +55,12 @@ class Session:
         sql, order = statement.on(self.connection.dialect)
         return self.cursor.execute(sql, tuple(values[name] for name in order)).fetchone()
 
+    def all(self, statement: Prepared, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """All rows."""
+        sql, order = statement.on(self.connection.dialect)
+        rows: list[tuple[Any, ...]] = self.cursor.execute(sql, tuple(values[name] for name in order)).fetchall()
+        return rows
+
     def change(self, statement: Prepared, values: Mapping[str, Any]) -> None:
         """Run a statement that gives no rows."""
         sql, order = statement.on(self.connection.dialect)
@@ -57,12 +74,22 @@ class Session:
         """The rows that have one of the values of each name."""
         return statement.run(self.cursor, self.connection.dialect, values)
 
+    def insert_returning(self, statement: InsertRows, rows: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
+        """Insert rows; what the statement returns of each, in any order."""
+        return statement.run_returning(self.cursor, self.connection.dialect, rows)
+
     # Everything else.
 
     def execute(self, statement: Executable) -> sa.CursorResult[*tuple[Any, ...]]:
         """Run a statement through SQLAlchemy."""
         result: sa.CursorResult[*tuple[Any, ...]] = self.connection.execute(statement)
         return result
+
+    def rows(self, statement: Executable) -> Sequence[tuple[Any, ...]]:
+        """What a statement gives, as the driver has it: for very many rows of plain numbers and bytes."""
+        cursor: Any = self.execute(statement).cursor
+        rows: Sequence[tuple[Any, ...]] = cursor.fetchall()
+        return rows
 
     # What is written when the transaction is about to be committed: see `counters`.
 

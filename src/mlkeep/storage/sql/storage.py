@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from mlkeep.storage.contract import Logged, Operation
 from mlkeep.storage.sql.database import Database
+from mlkeep.storage.sql.sealing import Sealing
 from mlkeep.storage.writer import Writer
 
 T = TypeVar("T")
@@ -17,8 +18,15 @@ T = TypeVar("T")
 class SqlStorage:
     """Runs operations on the database at `url`. See `contract.Storage` for what it promises, `Database` for errors."""
 
-    def __init__(self, url: str, *, durability: str | None = None, read_connections: int | None = None) -> None:
-        self._database = Database(url, durability=durability, read_connections=read_connections)
+    def __init__(
+        self,
+        url: str,
+        *,
+        durability: str | None = None,
+        read_connections: int | None = None,
+        sealing: Sealing | None = None,
+    ) -> None:
+        self._database = Database(url, durability=durability, read_connections=read_connections, sealing=sealing)
         self._writer = Writer(
             self._database.writing(), self._database.outage, max_group=self._database.backend.max_group
         )

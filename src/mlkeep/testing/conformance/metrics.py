@@ -132,6 +132,30 @@ class MetricPromises(Suite):
         assert [value for _, _, value in whole] == ["-inf", "0.0", "nan", "1.0", "2.0", "3.0", "inf"]
         assert paged == whole
 
+    def test_a_long_history_is_whole_whichever_way_it_was_logged(
+        self, client: MlkeepClient, door: Door, run_id: str
+    ) -> None:
+        points = [Metric("m", math.nan if i % 97 == 0 else i / 7, 1_000 + i // 2, i) for i in range(3_200)]
+        client.log_batch(run_id, points[1_000:2_000])
+        client.log_batch(run_id, points[:1_000])
+        for begin in range(2_000, 3_000, 20):
+            client.log_batch(run_id, points[begin : begin + 20])
+        client.set_terminated(run_id)
+        for point in points[3_000:3_050]:
+            client.log_metric(run_id, "m", point.value, point.timestamp, point.step)
+        client.log_batch(run_id, points[3_040:])
+        client.log_batch(run_id, points[500:600])
+        told = [(point.step, point.timestamp, repr(point.value)) for point in points]
+        assert history(client, run_id) == told
+        paged: list[tuple[int, int, str]] = []
+        token = ""
+        while not paged or token:
+            page = door.call(GetMetricHistory(run_id=run_id, metric_key="m", max_results=700, page_token=token))
+            paged += [(point.step, point.timestamp, repr(float(point.value))) for point in page.metrics]
+            token = page.next_page_token
+        assert paged == told
+        assert client.get_run(run_id).data.metrics == {"m": points[-1].value}
+
     def test_a_history_without_a_size_is_whole(self, client: MlkeepClient, door: Door, run_id: str) -> None:
         client.log_batch(run_id, [Metric("m", float(i), i, i) for i in range(1_000)])
         answer = door.call(GetMetricHistory(run_id=run_id, metric_key="m"))

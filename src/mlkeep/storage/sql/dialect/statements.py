@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -150,12 +150,22 @@ class InsertRows:
             cursor.execute(sql, tuple([row[name] for row in rows] for name in order))
         else:
             sql, order = self._each.on(dialect)
-            values = list(map(operator.itemgetter(*order), rows))
-            if len(values) == 1:
-                cursor.execute(sql, values[0])
+            if len(rows) == 1:
+                cursor.execute(sql, itemgetter(*order)(rows[0]))
             else:
-                cursor.executemany(sql, values)
+                cursor.executemany(sql, map(itemgetter(*order), rows))
         return int(cursor.rowcount)
+
+    def run_returning(
+        self, cursor: Any, dialect: sa.Dialect, rows: Sequence[Mapping[str, Any]]
+    ) -> list[tuple[Any, ...]]:
+        """Insert `rows` as `run` does; what `ending` says is to be returned of each, in any order."""
+        if dialect.name == "postgresql" and len(rows) > 1:
+            sql, order = self._whole.on(dialect)
+            every = cursor.execute(sql, tuple([row[name] for row in rows] for name in order))
+            return list(every.fetchall())
+        sql, order = self._each.on(dialect)
+        return [cursor.execute(sql, values).fetchone() for values in map(itemgetter(*order), rows)]
 
 
 class FindRows:
