@@ -80,7 +80,7 @@ BUDGETS = {
     "log-batch of 100 known params": {"sqlite": 4, "postgres": 4},
     "log-parameter": {"sqlite": 5, "postgres": 5},
     "set-tag": {"sqlite": 4, "postgres": 4},
-    "runs/update to the end": {"sqlite": 6, "postgres": 6},
+    "runs/update to the end": {"sqlite": 7, "postgres": 7},
     "metrics/get-history": {"sqlite": 5, "postgres": 5},
     "metrics/get-history of 100": {"sqlite": 6, "postgres": 6},
     "runs/create": {"sqlite": 15, "postgres": 16},

@@ -161,10 +161,9 @@ class World:
                 for text in texts(distinct(self.lists[i, key], Point.place))
             ]
             assert [(run_id, text) for run_id, points in bulk for text in shown(points)] == every[:size]
-        latest = tx.metrics.latest([run.run for run in self.runs])
+        latest = [tx.runs.get(run_id).metrics for run_id in self.ids]
         assert [
-            {point.key: rank(Point(point.step, point.timestamp, point.value)) for point in latest[run.run]}
-            for run in self.runs
+            {key: rank(Point(step, timestamp, value)) for key, value, timestamp, step in points} for points in latest
         ] == [{key: max(map(rank, self.lists[i, key])) for key in KEYS if self.lists[i, key]} for i in range(2)]
         found = [Point(each.step, each.timestamp, each.value) for each in tx.logged_models.get(self.model).metrics]
         assert {repr(point.place()) for point in found} == {repr(normal(point).place()) for point in self.of_model}
