@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PROJECT := pyproject.toml packages/mlflow-shim/pyproject.toml
 
-.PHONY: help demo test test-tour test-combinations test-large test-frameworks check format bench bench-artifacts lock clean
+.PHONY: help demo test test-tour test-combinations test-large test-frameworks check format bench bench-quick bench-artifacts lock \
+        clean
 .DEFAULT_GOAL := help
 
 help:
@@ -17,7 +18,8 @@ help:
 	@echo "make test-frameworks  run Optuna, Lightning, transformers, scikit-learn, XGBoost and LightGBM (2 GB, once)"
 	@echo "make check   linters, types and the direction of imports"
 	@echo "make format  let ruff rewrite the code"
-	@echo "make bench   measure mlkeep beside MLflow"
+	@echo "make bench   measure mlkeep beside FastTrackML and MLflow, and write docs/benchmarks.md (30 minutes)"
+	@echo "make bench-quick  the same with small sizes, to see that it works (5 minutes; writes nothing)"
 	@echo "make bench-artifacts  measure how files are moved, beside MLflow and plain copies (15 minutes)"
 	@echo "make lock    compile requirements/ anew from pyproject.toml"
 	@echo "make clean   remove what the other targets made"
@@ -52,7 +54,10 @@ format: $(VENV)/.dev
 	@$(BIN)/ruff format .
 
 bench: $(VENV)/.test
-	@$(BIN)/python -m bench.first_light
+	@$(BIN)/python -m bench.compare
+
+bench-quick: $(VENV)/.test
+	@$(BIN)/python -m bench.compare --quick
 
 bench-artifacts: $(VENV)/.test
 	@$(BIN)/python -m bench.artifacts

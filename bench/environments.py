@@ -1,4 +1,4 @@
-"""Virtualenvs with the official MLflow, as requirements/interop-*.txt pin them: made once, shared by tests and benchmarks.
+"""Virtualenvs with the official MLflow and other peers, as requirements/ pins them: made once, for tests and benchmarks.
 
 `python -m bench.environments NAME...` makes them ahead, so that one sees what takes the time.
 """
@@ -52,15 +52,26 @@ def environment(name: str) -> Library:
     The first call installs it below `.cache/interop`, which takes some minutes; processes that ask meanwhile wait.
     """
     lock_file = ROOT / "requirements" / f"interop-{name}.txt"
-    unhashed = sorted(lock_file.parent.glob(f"interop-{name}-*.txt"))
+    return _installed(lock_file, ROOT / ".cache" / "interop" / name, "mlflow")
+
+
+def bench_environment(name: str) -> Library:
+    """The package in the virtualenv that `requirements/bench-<name>.txt` describes, made below `.cache/bench`."""
+    lock_file = ROOT / "requirements" / f"bench-{name}.txt"
+    package = lock_file.read_text().partition("==")[0]
+    return _installed(lock_file, ROOT / ".cache" / "bench" / name, package)
+
+
+def _installed(lock_file: Path, place: Path, package: str) -> Library:
+    unhashed = sorted(lock_file.parent.glob(f"{lock_file.stem}-*.txt"))
     digest = hashlib.sha256(b"".join(file.read_bytes() for file in (lock_file, *unhashed))).hexdigest()[:12]
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    folder = ROOT / ".cache" / "interop" / f"{name}-py{python}-{digest}"
+    folder = place.with_name(f"{place.name}-py{python}-{digest}")
     with _only_one(folder.with_name(f"{folder.name}.lock")):
         if not (folder / _MARKER).exists():
-            _tell(f"Installing the environment '{name}' into {folder.relative_to(ROOT)} (once, some minutes) ...")
-            _install(folder, lock_file, unhashed)
-    return Library(folder / "bin" / "python", (folder / _MARKER).read_text())
+            _tell(f"Installing the environment '{place.name}' into {folder.relative_to(ROOT)} (once, some minutes) ...")
+            _install(folder, lock_file, unhashed, package)
+    return Library(folder / "bin" / "python", (folder / _MARKER).read_text(), package)
 
 
 def plain_environment() -> dict[str, str]:
@@ -82,7 +93,7 @@ def output_of(
     return done.stdout
 
 
-def _install(folder: Path, lock_file: Path, unhashed: Iterable[Path]) -> None:
+def _install(folder: Path, lock_file: Path, unhashed: Iterable[Path], package: str) -> None:
     """Fill a folder beside, then rename it: what is there under the final name is whole.
 
     What has no hashes comes last: it finds all that it needs installed from the hashed file.
@@ -101,8 +112,8 @@ def _install(folder: Path, lock_file: Path, unhashed: Iterable[Path]) -> None:
     output_of([*install, *hashed], env=env, limit_s=_INSTALL_LIMIT_S)
     for file in unhashed:
         output_of([*install, "--requirement", str(file)], env=env, limit_s=_INSTALL_LIMIT_S)
-    version = "import importlib.metadata as m; print(m.version('mlflow'), end='')"
-    (building / _MARKER).write_text(output_of([python, "-c", version], env=env))
+    version = "import sys, importlib.metadata as m; print(m.version(sys.argv[1]), end='')"
+    (building / _MARKER).write_text(output_of([python, "-c", version, package], env=env))
     building.rename(folder)
 
 

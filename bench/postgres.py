@@ -30,11 +30,28 @@ CACHE = Path(__file__).parent.parent / ".cache"
 class PostgresServer(ServerProcess):
     """A PostgreSQL on a free port of this machine; its data are gone when it ends."""
 
-    def __init__(self, version: int = 16, *, fsync: bool = False) -> None:
-        """Start it and wait until it accepts connections. Raises AssertionError: it does not."""
+    def __init__(self, version: int = 16, *, fsync: bool = False, data: Path | None = None) -> None:
+        """Start it, on a copy of the data another one left, and wait until it accepts connections.
+
+        Raises AssertionError: it does not.
+        """
         self.folder = _folder("mlkeep-postgres-")
-        self._binaries = _binaries(version, self.folder)
         self._data = self.folder / "data"
+        self._fsync = fsync
+        self._databases = itertools.count(1)
+        try:
+            self._binaries = _binaries(version, self.folder)
+            self._fill(data)
+            self.port = free_port()
+            self._start()
+        except BaseException:  # Ctrl-C, too, leaves nothing behind
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
+
+    def _fill(self, data: Path | None) -> None:
+        if data:
+            subprocess.run(["cp", "-a", str(data), str(self._data)], check=True)
+            return
         _run_as_nobody(
             [
                 str(self._binaries / "initdb"),
@@ -42,10 +59,6 @@ class PostgresServer(ServerProcess):
                 *("--pgdata", str(self._data)),
             ]
         )
-        self.port = free_port()
-        self._fsync = fsync
-        self._databases = itertools.count(1)
-        self._start()
 
     def _start(self) -> None:
         settings = {
@@ -65,7 +78,7 @@ class PostgresServer(ServerProcess):
         )
         try:
             self.until(self._is_ready)
-        except AssertionError:
+        except BaseException:
             self.end()
             raise
 
@@ -94,6 +107,11 @@ class PostgresServer(ServerProcess):
         """Let it stop as if the power had gone, and come up again."""
         self._shut_down(signal.SIGQUIT)
         self._start()
+
+    def leave(self, data: Path) -> None:
+        """Let it go down, and copy its data for another one to start on."""
+        self._shut_down(signal.SIGINT)
+        subprocess.run(["cp", "-a", str(self._data), str(data)], check=True)
 
     def end(self) -> None:
         """End it and remove its data."""
