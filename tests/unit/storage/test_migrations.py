@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sqlite3
 import threading
@@ -14,11 +15,14 @@ import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 
 from mlkeep.core.errors import InvalidInput, MlkeepException, Unavailable
+from mlkeep.storage.contract import Columns
+from mlkeep.storage.series.points import points_of
 from mlkeep.storage.sql import migrations
 from mlkeep.storage.sql.dialect import backend_at
 from mlkeep.storage.sql.dialect.urls import file_of
 from mlkeep.storage.sql.schema import metadata
 from mlkeep.storage.sql.storage import SqlStorage
+from tests.unit.storage.test_sql_storage import FIRST, add_experiment, add_run
 
 
 def described(url: str) -> dict[str, Any]:
@@ -149,6 +153,28 @@ def test_every_revision_leads_up_and_down_again(url: str) -> None:
     assert described(url)["tables"] == {}
     assert migrations.upgrade(url) == (None, migrations.HEAD)
     assert described(url) == stages[migrations.HEAD]
+
+
+def test_points_that_were_sealed_are_rows_again_for_code_of_before(url: str) -> None:
+    points = points_of(range(5_000), range(5_000), [math.nan if i % 7 == 0 else i / 3 for i in range(5_000)])
+    storage = SqlStorage(url)
+    storage.write(lambda tx: (add_experiment(tx), add_run(tx))).result(10)
+    storage.write(lambda tx: tx.metrics.add_columns(FIRST, [Columns("loss", points)])).result(10)
+    storage.close()
+
+    move(url, "0003")
+    move(url, migrations.HEAD)
+
+    storage = SqlStorage(url)
+    found = storage.read(lambda tx: tx.metrics.series(FIRST, "loss"))
+    assert storage.read(lambda tx: counted(tx, "metric_segments")) == 0
+    storage.close()
+    assert found.steps.tolist() == points.steps.tolist()
+    assert repr(found.values.tolist()) == repr(points.values.tolist())
+
+
+def counted(tx: Any, table: str) -> int:
+    return int(tx.session.connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one())
 
 
 def move(url: str, revision: str) -> None:

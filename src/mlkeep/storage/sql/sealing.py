@@ -24,7 +24,7 @@ class Sealing(msgspec.Struct, frozen=True, kw_only=True):
     most: int = 4_096
     series_at_once: int = 8
     rows_at_once: int = 32_768
-    rows_at_end: int = 250_000
+    rows_at_end: int = 65_536
 
     @property
     def whole(self) -> int:

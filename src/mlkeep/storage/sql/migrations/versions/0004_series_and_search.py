@@ -6,9 +6,13 @@ experiments stands where it always did; `counters.adopt` puts both right when th
 
 from __future__ import annotations
 
+import math
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
+
+from mlkeep.storage.series.segment import decode
 
 revision = "0004"
 down_revision = "0003"
@@ -18,6 +22,8 @@ depends_on = None
 ROW_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 TEXT = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
 VALUE_PREFIX = sa.text("substr(value, 1, 200)")
+
+SEGMENTS_AT_ONCE = 16
 
 VALUES = ("latest_metrics", "params", "run_tags")
 
@@ -107,4 +113,28 @@ def downgrade() -> None:
         )
         op.drop_index(f"ix_{table}_search", table)
         op.drop_column(table, "experiment_id")
+    _points_to_rows()
     op.drop_table("metric_segments")
+
+
+def _points_to_rows() -> None:
+    """Points of segments become rows again, which is all that code of before can read."""
+    segments = sa.table(
+        "metric_segments", *(sa.column(name, sa.BigInteger()) for name in ("id", "run_id", "key_id")), sa.column("data")
+    )
+    names = ("run_id", "key_id", "step", "timestamp_ms", "value")
+    tail = sa.table("metric_tail", *(sa.column(name) for name in names))
+    connection, last = op.get_bind(), 0
+    while some := connection.execute(
+        sa.select(segments).where(segments.c.id > last).order_by(segments.c.id).limit(SEGMENTS_AT_ONCE)
+    ).all():
+        rows = [
+            dict(zip(names, (run, key, step, timestamp_ms, None if math.isnan(value) else value), strict=True))
+            for _, run, key, data in some
+            for points in [decode(data)]
+            for step, timestamp_ms, value in zip(
+                points.steps.tolist(), points.timestamps_ms.tolist(), points.values.tolist(), strict=True
+            )
+        ]
+        connection.execute(tail.insert(), rows)
+        last = some[-1].id
