@@ -32,7 +32,7 @@ from mlkeep.core.filters import (
 from mlkeep.core.filters.check import LIST_OPS, PATTERN_OPS
 from mlkeep.core.filters.grammar import KeyRule, ValueKind
 from mlkeep.sdk.doors import door_to
-from mlkeep.storage.sql import legs, run_search
+from mlkeep.storage.sql.searching import legs, run_search
 from mlkeep.testing.conformance.search import copy_run
 from mlkeep.testing.filter_oracle import matches, ordered
 from tests.contract.conftest import DATABASES, empty_database

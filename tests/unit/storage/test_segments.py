@@ -12,7 +12,7 @@ from mlkeep.core.entities import Metric
 from mlkeep.core.errors import Damaged
 from mlkeep.storage.contract import Columns, RunKey
 from mlkeep.storage.series.points import points_of
-from mlkeep.storage.sql.sealing import Sealing, SeriesMemory
+from mlkeep.storage.sql.series.sealing import Sealing, SeriesMemory
 from mlkeep.storage.sql.session import Session
 from mlkeep.storage.sql.storage import SqlStorage
 from tests.unit.storage.test_sql_storage import add_experiment, add_run, all_busy, run_sql

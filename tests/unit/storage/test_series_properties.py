@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from mlkeep.core.entities import Metric
 from mlkeep.storage.contract import Columns, NewLoggedModel, NewRun, RunKey
 from mlkeep.storage.series.points import Points, points_of
-from mlkeep.storage.sql.sealing import Sealing
+from mlkeep.storage.sql.series.sealing import Sealing
 from mlkeep.storage.sql.storage import SqlStorage
 
 SOON = Sealing(batch=3, tail=5, tail_at_end=2, fan=2, most=8, series_at_once=1, rows_at_once=6, rows_at_end=7)

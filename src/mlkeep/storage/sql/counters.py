@@ -29,8 +29,8 @@ from mlkeep.storage.sql.schema import (
     experiment_keys,
     experiments,
 )
+from mlkeep.storage.sql.searching.values import listed
 from mlkeep.storage.sql.session import Session
-from mlkeep.storage.sql.values import listed
 
 SLOTS = 16
 """Rows of one counter at the most."""

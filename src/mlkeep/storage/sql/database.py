@@ -16,7 +16,7 @@ from mlkeep.storage.sql.dialect.backend import GiveNumbers
 from mlkeep.storage.sql.events import write_pending
 from mlkeep.storage.sql.keys import KeyDictionary
 from mlkeep.storage.sql.logged import write_logged
-from mlkeep.storage.sql.sealing import Sealing, SeriesMemory
+from mlkeep.storage.sql.series.sealing import Sealing, SeriesMemory
 from mlkeep.storage.sql.session import Session
 from mlkeep.storage.sql.transaction import SqlTransaction
 from mlkeep.storage.writer import Outage, Remedy

@@ -20,7 +20,7 @@ from mlkeep.storage.sql.schema import (
     evaluation_datasets,
     evaluation_records,
 )
-from mlkeep.storage.sql.search import Children, Searchable, among, page_of
+from mlkeep.storage.sql.searching.search import Children, Searchable, among, page_of
 from mlkeep.storage.sql.session import AnyRow, Session, chunks
 from mlkeep.storage.sql.tokens import place_of, refused, token_of
 

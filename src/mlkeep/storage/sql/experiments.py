@@ -17,7 +17,7 @@ from mlkeep.storage.contract import Page, Search
 from mlkeep.storage.sql.counters import artifact_bytes_of_experiments, counts_of
 from mlkeep.storage.sql.dialect import insert
 from mlkeep.storage.sql.schema import ACTIVE, COUNTERS_OF_RUNS, DELETED, Text, experiment_tags, experiments, runs
-from mlkeep.storage.sql.search import Children, Searchable, page_of
+from mlkeep.storage.sql.searching.search import Children, Searchable, page_of
 from mlkeep.storage.sql.session import AnyRow, Session, chunks
 
 LIFECYCLES = {ACTIVE: LifecycleStage.ACTIVE, DELETED: LifecycleStage.DELETED}

@@ -12,8 +12,8 @@ from mlkeep.core.ids import experiment_key
 from mlkeep.storage.contract import RunKey
 from mlkeep.storage.sql.dialect import insert
 from mlkeep.storage.sql.schema import datasets, run_datasets, run_models
+from mlkeep.storage.sql.searching.values import listed
 from mlkeep.storage.sql.session import Session, chunks
-from mlkeep.storage.sql.values import listed
 
 CONTEXT_TAG = "mlflow.data.context"
 """The input tag that says what a dataset was used for; filters call it `dataset.context`."""

@@ -25,8 +25,8 @@ from mlkeep.storage.sql.schema import (
     metric_tail,
     runs,
 )
-from mlkeep.storage.sql.search import Children, Searchable, among, page_of
-from mlkeep.storage.sql.series_rows import read_value
+from mlkeep.storage.sql.searching.search import Children, Searchable, among, page_of
+from mlkeep.storage.sql.series.rows import read_value
 from mlkeep.storage.sql.session import AnyRow, Session, chunks
 
 

@@ -15,10 +15,10 @@ from mlkeep.storage.contract import Columns, PointsPage, RunKey
 from mlkeep.storage.series.points import EMPTY, Points, joined, points_of
 from mlkeep.storage.series.sampling import sampled
 from mlkeep.storage.sql.schema import Counted, logged_models, runs
-from mlkeep.storage.sql.segments import Segments
-from mlkeep.storage.sql.series_reading import Place, SeriesReader, place_of
-from mlkeep.storage.sql.series_rows import stored
-from mlkeep.storage.sql.series_writing import Row, SeriesWriter
+from mlkeep.storage.sql.series.reading import Place, SeriesReader, place_of
+from mlkeep.storage.sql.series.rows import stored
+from mlkeep.storage.sql.series.segments import Segments
+from mlkeep.storage.sql.series.writing import Row, SeriesWriter
 from mlkeep.storage.sql.session import Session, chunks
 from mlkeep.storage.sql.tokens import place_of as numbers_of
 from mlkeep.storage.sql.tokens import refused, token_of

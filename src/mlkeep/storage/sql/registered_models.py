@@ -13,7 +13,7 @@ from mlkeep.core.filters.ast import Entity
 from mlkeep.storage.contract import Page, Search
 from mlkeep.storage.sql.dialect import insert
 from mlkeep.storage.sql.schema import aliases, model_versions, registered_model_tags, registered_models
-from mlkeep.storage.sql.search import Children, Searchable, page_of
+from mlkeep.storage.sql.searching.search import Children, Searchable, page_of
 from mlkeep.storage.sql.session import AnyRow, Session, chunks
 from mlkeep.storage.sql.versions import SqlVersions
 

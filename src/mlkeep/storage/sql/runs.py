@@ -26,7 +26,6 @@ from mlkeep.storage.contract import NewRun, Page, RunKey, Search
 from mlkeep.storage.sql.dialect import FindRows, Prepared, insert
 from mlkeep.storage.sql.experiments import LIFECYCLE_NUMBERS, LIFECYCLES
 from mlkeep.storage.sql.inputs import SqlInputs
-from mlkeep.storage.sql.run_search import page_of_runs
 from mlkeep.storage.sql.schema import (
     ACTIVE,
     COUNTERS_OF_RUNS,
@@ -40,9 +39,10 @@ from mlkeep.storage.sql.schema import (
     run_tags,
     runs,
 )
-from mlkeep.storage.sql.search import Children, Searchable, compare
+from mlkeep.storage.sql.searching.run_search import page_of_runs
+from mlkeep.storage.sql.searching.search import Children, Searchable, compare
+from mlkeep.storage.sql.searching.values import latest_points, listed, texts
 from mlkeep.storage.sql.session import AnyRow, Session, chunks
-from mlkeep.storage.sql.values import latest_points, listed, texts
 
 _FIND = Prepared(select(runs.c.id, runs.c.experiment_id, runs.c.lifecycle).where(runs.c.run_id == bindparam("run_id")))
 

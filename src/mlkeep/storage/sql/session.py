@@ -14,7 +14,7 @@ from mlkeep.storage.sql.dialect import FindRows, InsertRows, Prepared, insert
 from mlkeep.storage.sql.dialect.backend import GiveNumbers
 from mlkeep.storage.sql.keys import KeyDictionary
 from mlkeep.storage.sql.schema import Counted
-from mlkeep.storage.sql.sealing import SeriesMemory
+from mlkeep.storage.sql.series.sealing import SeriesMemory
 
 AnyRow: TypeAlias = sa.Row[*tuple[Any, ...]]
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from mlkeep.storage.contract import Logged, Operation
 from mlkeep.storage.sql.database import Database
-from mlkeep.storage.sql.sealing import Sealing
+from mlkeep.storage.sql.series.sealing import Sealing
 from mlkeep.storage.writer import Writer
 
 T = TypeVar("T")

@@ -15,7 +15,7 @@ from mlkeep.core.filters.ast import Entity
 from mlkeep.storage.contract import NewVersion, Page, Search
 from mlkeep.storage.sql.dialect import insert
 from mlkeep.storage.sql.schema import aliases, model_version_tags, model_versions, registered_models
-from mlkeep.storage.sql.search import Children, Searchable, page_of
+from mlkeep.storage.sql.searching.search import Children, Searchable, page_of
 from mlkeep.storage.sql.session import AnyRow, Session, chunks
 
 _FROM = model_versions.join(registered_models, registered_models.c.id == model_versions.c.model_id)

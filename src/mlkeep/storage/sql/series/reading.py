@@ -18,7 +18,7 @@ from mlkeep.storage.series.points import Points, joined
 from mlkeep.storage.series.segment import decode
 from mlkeep.storage.sql.dialect import Prepared
 from mlkeep.storage.sql.schema import metric_segments, metric_tail
-from mlkeep.storage.sql.series_rows import Series, by_series, points_of_rows
+from mlkeep.storage.sql.series.rows import Series, by_series, points_of_rows
 from mlkeep.storage.sql.session import Session, chunks
 
 Steps: TypeAlias = tuple[int, int] | None

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, FromClause, Table, select
 from mlkeep.core.filters.ast import And, Comparison, Entity, Field, IsNull, Node, Not, Op, Or
 from mlkeep.storage.sql import schema
 from mlkeep.storage.sql.schema import VALUE_PREFIX
-from mlkeep.storage.sql.search import value_test
+from mlkeep.storage.sql.searching.search import value_test
 
 KEYED: dict[Entity, Table] = {
     Entity.METRIC: schema.latest_metrics,

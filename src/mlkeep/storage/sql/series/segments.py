@@ -13,7 +13,7 @@ from mlkeep.storage.series.points import Points, joined
 from mlkeep.storage.series.segment import Segment, decode, sealed
 from mlkeep.storage.sql.dialect import InsertRows, Prepared
 from mlkeep.storage.sql.schema import metric_segments, metric_tail
-from mlkeep.storage.sql.series_rows import Series, by_series
+from mlkeep.storage.sql.series.rows import Series, by_series
 from mlkeep.storage.sql.session import Session, chunks
 
 _ADD = InsertRows(

@@ -12,8 +12,8 @@ from mlkeep.storage.contract import RunKey
 from mlkeep.storage.series.points import Points, joined
 from mlkeep.storage.sql.dialect import InsertRows
 from mlkeep.storage.sql.schema import latest_metrics, metric_tail
-from mlkeep.storage.sql.segments import Segments
-from mlkeep.storage.sql.series_rows import Series, points_of_rows, stored
+from mlkeep.storage.sql.series.rows import Series, points_of_rows, stored
+from mlkeep.storage.sql.series.segments import Segments
 from mlkeep.storage.sql.session import Session
 
 Row: TypeAlias = dict[str, Any]

@@ -12,12 +12,12 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, select
 
 from mlkeep.core.filters.ast import Comparison, Entity, Field, IsNull, Not, Op, OrderTerm
-from mlkeep.storage.sql.asked import Asked, Test
 from mlkeep.storage.sql.dialect import leading_join
 from mlkeep.storage.sql.schema import runs
-from mlkeep.storage.sql.search import Led, Order, Rank, Searchable, condition
+from mlkeep.storage.sql.searching.asked import Asked, Test
+from mlkeep.storage.sql.searching.search import Led, Order, Rank, Searchable, condition
+from mlkeep.storage.sql.searching.walks import Stretch, Walk
 from mlkeep.storage.sql.tokens import refused
-from mlkeep.storage.sql.walks import Stretch, Walk
 
 FEW_EQUAL = 4
 """Equal values are sorted if there are no more of them than so many pages have."""

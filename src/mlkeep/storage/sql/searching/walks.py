@@ -17,8 +17,8 @@ from sqlalchemy import ColumnElement, FromClause, select
 
 from mlkeep.core.filters.ast import Entity, OrderTerm
 from mlkeep.storage.sql import schema
-from mlkeep.storage.sql.leads import KEYED
-from mlkeep.storage.sql.search import Rank
+from mlkeep.storage.sql.searching.leads import KEYED
+from mlkeep.storage.sql.searching.search import Rank
 from mlkeep.storage.sql.session import Session
 
 GROWTH = 4

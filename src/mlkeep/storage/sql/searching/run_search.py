@@ -21,12 +21,12 @@ from sqlalchemy import ColumnElement, select
 from mlkeep.core.entities import ViewType
 from mlkeep.core.filters.ast import Entity, Field
 from mlkeep.storage.contract import Search
-from mlkeep.storage.sql.asked import Asked, Scope, is_keyed
 from mlkeep.storage.sql.dialect import makes_sets, one_by_one
-from mlkeep.storage.sql.leads import KEYED, Entries, Lead
-from mlkeep.storage.sql.legs import Legs
 from mlkeep.storage.sql.schema import ACTIVE, DELETED, experiments, runs
-from mlkeep.storage.sql.search import Found, Order, Searchable, condition
+from mlkeep.storage.sql.searching.asked import Asked, Scope, is_keyed
+from mlkeep.storage.sql.searching.leads import KEYED, Entries, Lead
+from mlkeep.storage.sql.searching.legs import Legs
+from mlkeep.storage.sql.searching.search import Found, Order, Searchable, condition
 from mlkeep.storage.sql.session import Session
 
 MOST_LEGS = 24

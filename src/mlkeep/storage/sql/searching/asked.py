@@ -13,9 +13,9 @@ from sqlalchemy import ColumnElement, select
 from mlkeep.core.filters.ast import And, Comparison, IsNull, Node, Not, Or, OrderTerm
 from mlkeep.storage.contract import Search
 from mlkeep.storage.sql.counters import runs_counted
-from mlkeep.storage.sql.leads import KEYED, Lead, lead_of
 from mlkeep.storage.sql.schema import runs
-from mlkeep.storage.sql.search import Order, Searchable, among, condition
+from mlkeep.storage.sql.searching.leads import KEYED, Lead, lead_of
+from mlkeep.storage.sql.searching.search import Order, Searchable, among, condition
 from mlkeep.storage.sql.session import Session
 
 MOST_WALKS = 16

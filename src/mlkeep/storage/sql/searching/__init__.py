@@ -1,0 +1,1 @@
+"""Searches as SQL: conditions and orders, and for runs the way that reads least."""

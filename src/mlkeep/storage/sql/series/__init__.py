@@ -1,0 +1,1 @@
+"""Series in the database: rows of the tail and sealed segments, written, merged and read."""
