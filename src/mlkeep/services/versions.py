@@ -15,7 +15,7 @@ from mlkeep.services.paging import search_for
 from mlkeep.services.registered_models import checked_tag_value, checked_tags, without_prompts
 from mlkeep.services.sources import resolve
 from mlkeep.storage.artifact_files import Place
-from mlkeep.storage.contract import NewVersion
+from mlkeep.storage.registry import NewVersion
 from mlkeep.wire import registry as wire
 from mlkeep.wire.endpoint import AuditTag
 from mlkeep.wire.message import Empty

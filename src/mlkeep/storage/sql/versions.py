@@ -12,7 +12,8 @@ from sqlalchemy import select
 from mlkeep.core.entities import ModelVersion
 from mlkeep.core.errors import InvalidInput, NotFound
 from mlkeep.core.filters.ast import Entity
-from mlkeep.storage.contract import NewVersion, Page, Search
+from mlkeep.storage.contract import Page, Search
+from mlkeep.storage.registry import NewVersion
 from mlkeep.storage.sql.dialect import insert
 from mlkeep.storage.sql.schema import aliases, model_version_tags, model_versions, registered_models
 from mlkeep.storage.sql.searching.search import Children, Searchable, page_of
