@@ -165,7 +165,10 @@ def test_ctrl_c_ends_an_upload_that_stands_still(server: MlkeepServer, relay: Re
         assert relay.stopped.wait(60)
         stopped.send_signal(signal.SIGINT)
         start = time.monotonic()
-        _, told = stopped.communicate(timeout=30)
+        try:
+            _, told = stopped.communicate(timeout=30)
+        finally:
+            stopped.kill()
     assert time.monotonic() - start < 5
     assert "KeyboardInterrupt" in told
     assert client.list_artifacts(run_id) == []
