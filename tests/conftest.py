@@ -11,8 +11,11 @@ import pytest
 import mlkeep
 from bench.objectstore import S3Server
 from bench.postgres import PgBouncer, PostgresServer
-from mlkeep.sdk import active_experiment
+from mlkeep.sdk import active_experiment, local
+from mlkeep.sdk.doors import door_to
+from mlkeep.sdk.local import open_local
 from mlkeep.sdk.threads import own
+from mlkeep.services.dispatch import Dispatcher
 
 
 @pytest.fixture(scope="session")
@@ -58,6 +61,22 @@ def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     return s3_server
+
+
+@pytest.fixture
+def no_database_stays_open(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Databases that a test opens in this process are closed after it: a process may have only so many files open."""
+    opened: list[Dispatcher] = []
+
+    def opened_here(url: str) -> Dispatcher:
+        opened.append(open_local(url))
+        return opened[-1]
+
+    monkeypatch.setattr(local, "open_local", opened_here)
+    yield
+    door_to.cache_clear()
+    for dispatcher in opened:
+        dispatcher.close()
 
 
 @pytest.fixture

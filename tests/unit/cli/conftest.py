@@ -14,7 +14,7 @@ from mlkeep.cli.main import main
 
 
 @pytest.fixture(autouse=True)
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_database_stays_open: None) -> Path:
     """The database that commands use unless a test says otherwise; there is none before the first command."""
     for name in os.environ:
         if name.startswith(("MLKEEP_", "MLFLOW_")):

@@ -22,7 +22,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(autouse=True)
-def _alone(environment: pytest.MonkeyPatch) -> None:
+def _alone(environment: pytest.MonkeyPatch, no_database_stays_open: None) -> None:
     """No test here knows of another."""
 
 
