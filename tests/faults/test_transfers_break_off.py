@@ -30,10 +30,11 @@ pytestmark = pytest.mark.faults
 MIB = 1024 * 1024
 PART = 8 * MIB
 
+# Who starts the tests in the background of a shell has them ignore interrupts.
 UPLOAD = """
-import sys
+import signal, sys
 from mlkeep import MlkeepClient
-from mlkeep.blobs.moving.sources import fingerprint_of
+signal.signal(signal.SIGINT, signal.default_int_handler)
 MlkeepClient(tracking_uri=sys.argv[1]).log_artifact(sys.argv[2], sys.argv[3])
 """
 

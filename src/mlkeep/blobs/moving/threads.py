@@ -9,9 +9,6 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-LOOKS_UP_EVERY_S = 0.5
-"""An interrupt that comes when a wait is just about to begin does not end it, so no wait is longer than this."""
-
 
 def shared_out(tasks: Iterable[Callable[[], T]], threads: int) -> list[T]:
     """What the tasks give, in their order; up to `threads` of them are done at a time.
@@ -44,8 +41,7 @@ class _Crew(Generic[T]):
                 # A program that ends does not wait for daemons, whatever they wait for.
                 threading.Thread(target=self._work, name="mlkeep-transfer", daemon=True).start()
             with self._changed:
-                while not self._changed.wait_for(lambda: self._at_work == 0, LOOKS_UP_EVERY_S):
-                    pass
+                self._changed.wait_for(lambda: self._at_work == 0)
         except BaseException:
             self._stopped = True
             raise
