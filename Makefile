@@ -28,7 +28,7 @@ demo: $(VENV)/.demo
 	@$(BIN)/mlkeep demo
 
 test: $(VENV)/.test
-	@$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
 
 test-tour: $(VENV)/.test
 	@$(BIN)/python -m pytest -m tour tests/interop --numprocesses auto --dist loadgroup
