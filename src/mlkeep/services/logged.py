@@ -91,36 +91,43 @@ def _check_point(given: LogMetric | MetricInput, path: str) -> None:
 
 def _check_keys(metrics: Sequence[MetricInput]) -> None:
     """Each key is looked at once; only where one is wrong it matters where it stands first."""
-    keys = [metric.key for metric in metrics]
     try:
-        for key in set(keys):
+        for key in {metric.key for metric in metrics}:
             check_key(key, "key")
     except InvalidInput:
-        for i, key in enumerate(keys):
-            check_key(key, f"metrics[{i}].key")
+        for i, metric in enumerate(metrics):
+            check_key(metric.key, f"metrics[{i}].key")
 
 
 def _sorted_out(metrics: Sequence[MetricInput]) -> tuple[list[Metric], list[Columns]]:
     """Points one by one, and those of which a series has many as columns."""
     if len(metrics) < MANY:
         return [_point(metric) for metric in metrics], []
-    series: dict[str, list[Any]] = {}
+    plain = [metric for metric in metrics if not (metric.model_id or metric.dataset_name or metric.dataset_digest)]
     points: list[Metric] = []
-    for metric in metrics:
-        if metric.model_id or metric.dataset_name or metric.dataset_digest:
-            points.append(_point(metric))
-        elif (known := series.get(metric.key)) is not None:
-            known.append(metric)
-        else:
-            series[metric.key] = [metric]
+    if len(plain) < len(metrics):
+        points += [
+            _point(metric) for metric in metrics if metric.model_id or metric.dataset_name or metric.dataset_digest
+        ]
     columns: list[Columns] = []
-    for key, of_key in series.items():
+    for key, of_key in _by_key(plain).items():
         if len(of_key) < MANY:
             points += [_point(metric) for metric in of_key]
         else:
             steps, times = [each.step for each in of_key], [each.timestamp for each in of_key]
             columns.append(Columns(key, points_of(steps, times, [each.value for each in of_key])))
     return points, columns
+
+
+def _by_key(metrics: list[MetricInput]) -> dict[str, list[MetricInput]]:
+    """In the order in which they came. Most batches that are worth hurrying for have one key."""
+    keys = {metric.key for metric in metrics}
+    if len(keys) == 1:
+        return {keys.pop(): metrics}
+    series: dict[str, list[MetricInput]] = {}
+    for metric in metrics:
+        series.setdefault(metric.key, []).append(metric)
+    return series
 
 
 def _point(given: LogMetric | MetricInput) -> Metric:
