@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mlkeep.core.entities import Metric
 from mlkeep.core.names import invalid
-from mlkeep.storage.series.points import Points
+from mlkeep.storage.series.points import Points, points_of
 from mlkeep.wire.columns import Column
 
 _NUMBER_BYTES = 8
@@ -37,9 +37,7 @@ def points_of_column(column: Column, path: str) -> Points:
         raise invalid(
             f"{path}.timestamps[{first}]", int(times[first]), "it must be a non-negative number of milliseconds."
         )
-    values = values.astype(np.float64) + 0.0  # there is one zero,
-    values[np.isnan(values)] = np.nan  # and one NaN
-    return Points(steps.astype(np.int64), times.astype(np.int64), values)
+    return points_of(steps, times, values)
 
 
 def rows(key: str, points: Points, column: Column) -> list[Metric]:

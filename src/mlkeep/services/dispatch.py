@@ -39,6 +39,7 @@ UseCase = Callable[[Call, Any], Message]
 _MODULES = (
     experiments,
     runs,
+    metrics,
     charts,
     logged_models,
     registered_models,
@@ -47,9 +48,7 @@ _MODULES = (
     artifacts,
 )
 
-READS: dict[type[Request], UseCase] = {
-    kind: case for module in (*_MODULES, metrics) for kind, case in module.READS.items()
-}
+READS: dict[type[Request], UseCase] = {kind: case for module in _MODULES for kind, case in module.READS.items()}
 WRITES: dict[type[Request], UseCase] = {kind: case for module in _MODULES for kind, case in module.WRITES.items()}
 
 READERS = 4

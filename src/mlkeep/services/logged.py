@@ -54,17 +54,14 @@ def log_columns(settings: Settings, request: LogColumns) -> Logged:
     _check_count("tags", len(request.tags), limits.MAX_TAGS_PER_BATCH)
     columns: list[Columns] = []
     points: list[Metric] = []
-    rows = 0
     for i, column in enumerate(request.columns):
         given = columned.points_of_column(column, f"columns[{i}]")
         key = check_key(column.key, f"columns[{i}].key")
         is_measurement = bool(column.model_id or column.dataset_name or column.dataset_digest)
-        if len(given) >= MANY and not is_measurement:
+        if not is_measurement:
             columns.append(Columns(key, given))
             continue
-        if is_measurement:
-            rows += len(given)
-            _check_count("points of logged models or datasets", rows, limits.MAX_ROWS_PER_COLUMNS)
+        _check_count("points of logged models or datasets", len(points) + len(given), limits.MAX_ROWS_PER_COLUMNS)
         points += columned.rows(key, given, column)
     params = _params(settings.rules, request.params)
     tags, name = _tags(settings.rules, request.tags)

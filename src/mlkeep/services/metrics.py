@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from mlkeep.core import limits
 from mlkeep.core.errors import InvalidInput
 from mlkeep.core.names import invalid
 from mlkeep.services.call import Call
 from mlkeep.storage.series.points import Points
 from mlkeep.wire import metrics as wire
+from mlkeep.wire.message import Message, Request
 
 
 def history(call: Call, request: wire.GetMetricHistory) -> wire.MetricHistoryResponse:
@@ -86,3 +89,4 @@ READS = {
     wire.GetBulkHistory: bulk_history,
     wire.GetSampledHistory: sampled_history,
 }
+WRITES: dict[type[Request], Callable[[Call, Request], Message]] = {}

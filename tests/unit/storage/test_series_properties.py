@@ -133,6 +133,13 @@ class World:
                 self.lists[step.run, key] += points
                 self.of_model += [Point(point.step, point.timestamp, point.value) for point in points[1::2]]
 
+    def run(self, done: list[Step], size: int, steps: tuple[int, int], most: int) -> None:
+        """All of it, and whether what is read then is what was written."""
+        self.begin()
+        for step in done:
+            self.do(step)
+        self.check(size, steps, most)
+
     def check(self, size: int, steps: tuple[int, int], most: int) -> None:
         self.storage.read(lambda tx: self._check(tx, size, steps, most))
 
@@ -267,10 +274,7 @@ STEPS = st.tuples(FEW, FEW).map(lambda pair: (min(pair), max(pair))) | st.just((
 def test_a_series_reads_as_the_list_of_its_points(
     world: World, done: list[Step], size: int, steps: tuple[int, int], most: int
 ) -> None:
-    world.begin()
-    for step in done:
-        world.do(step)
-    world.check(size, steps, most)
+    world.run(done, size, steps, most)
 
 
 @pytest.mark.parametrize("url", ["postgres"], indirect=True)
@@ -279,7 +283,4 @@ def test_a_series_reads_as_the_list_of_its_points(
 def test_a_series_on_a_server_reads_as_the_list_of_its_points(
     world: World, done: list[Step], size: int, steps: tuple[int, int], most: int
 ) -> None:
-    world.begin()
-    for step in done:
-        world.do(step)
-    world.check(size, steps, most)
+    world.run(done, size, steps, most)

@@ -61,11 +61,9 @@ EMPTY = Points(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.floa
 
 def points_of(steps: object, timestamps_ms: object, values: object) -> Points:
     """Points out of sequences of equal length or arrays. Raises ValueError: their lengths differ."""
-    made = Points(
-        np.asarray(steps, dtype=np.int64),
-        np.asarray(timestamps_ms, dtype=np.int64),
-        np.asarray(values, dtype=np.float64) + 0.0,
-    )
+    doubles = np.asarray(values, dtype=np.float64) + 0.0  # there is one zero,
+    doubles[np.isnan(doubles)] = np.nan  # and one NaN
+    made = Points(np.asarray(steps, dtype=np.int64), np.asarray(timestamps_ms, dtype=np.int64), doubles)
     if not len(made.steps) == len(made.timestamps_ms) == len(made.values):
         raise ValueError("steps, timestamps and values differ in length")
     return made

@@ -110,9 +110,9 @@ _RUNS = """
 """See `COUNTERS_OF_RUNS`."""
 
 
-def runs_counted(session: Session, experiment_keys: Sequence[int]) -> tuple[int, int]:
-    """The number of active and of deleted runs of some experiments."""
-    active, deleted = session.cursor.execute(_RUNS.format(experiments=listed(experiment_keys))).fetchone()
+def runs_counted(session: Session, numbers: Sequence[int]) -> tuple[int, int]:
+    """The number of active and of deleted runs of the experiments with these numbers."""
+    active, deleted = session.cursor.execute(_RUNS.format(experiments=listed(numbers))).fetchone()
     return int(active), int(deleted)
 
 

@@ -86,7 +86,10 @@ class SqlRuns:
         return RunKey(int(number), experiment)
 
     def key(self, run_id: str) -> RunKey:
-        return self._find(run_id)[0]
+        key = self.find_key(run_id)
+        if key is None:
+            raise _missing(run_id)
+        return key
 
     def find_key(self, run_id: str) -> RunKey | None:
         found = self._session.first(_FIND, {"run_id": run_id})
@@ -175,12 +178,6 @@ class SqlRuns:
         ).one()
         self._session.count(key.experiment, COUNTERS_OF_RUNS[lifecycle, before], -1)
         self._session.count(key.experiment, COUNTERS_OF_RUNS[lifecycle, status], 1)
-
-    def _find(self, run_id: str) -> tuple[RunKey, int]:
-        row = self._session.first(_FIND, {"run_id": run_id})
-        if row is None:
-            raise _missing(run_id)
-        return RunKey(row[0], row[1]), row[2]
 
     def _row(self, run_id: str) -> AnyRow:
         row = self._session.execute(select(runs).where(runs.c.run_id == run_id)).one_or_none()

@@ -44,7 +44,6 @@ class Scope(msgspec.Struct, frozen=True):
 
     @property
     def tests(self) -> list[ColumnElement[bool]]:
-        """What is true of the runs that are found."""
         """What is true of the runs in scope."""
         return [self.within(runs.c.experiment_id), *self.in_view]
 
