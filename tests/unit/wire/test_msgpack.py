@@ -10,12 +10,13 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from mlkeep.core.entities import Metric
 from mlkeep.core.errors import InvalidInput
 from mlkeep.services.call import Settings
 from mlkeep.services.logged import log_columns
 from mlkeep.storage.contract import Logged
+from mlkeep.storage.series.points import Points
 from mlkeep.wire.msgpack import from_msgpack
 
 GOOD = {
@@ -33,13 +34,13 @@ def logged(body: bytes) -> Logged:
 
 
 def test_a_body_becomes_points_params_and_tags() -> None:
-    assert logged(msgspec.msgpack.encode(GOOD)) == Logged(
-        run_id="r",
-        points=[Metric("k", 1.0, 1, 1), Metric("k", 2.5, 0, -1)],
-        columns=[],
-        params={"p": "1"},
-        tags={"t": ""},
-    )
+    found = logged(msgspec.msgpack.encode(GOOD))
+    assert [(columns.key, *_listed(columns.points)) for columns in found.columns] == [("k", [1, -1], [1, 0], [1, 2.5])]
+    assert replace(found, columns=()) == Logged(run_id="r", points=[], columns=(), params={"p": "1"}, tags={"t": ""})
+
+
+def _listed(points: Points) -> tuple[list[int], list[int], list[float]]:
+    return points.steps.tolist(), points.timestamps_ms.tolist(), points.values.tolist()
 
 
 @given(st.data())
