@@ -12,7 +12,7 @@ import msgspec
 
 from bench.load import UnexpectedAnswerError
 
-ANSWER_LIMIT_S = 300
+PATIENCE_S = 300
 
 
 class NotOfferedError(Exception):
@@ -22,8 +22,8 @@ class NotOfferedError(Exception):
 class Asking:
     """A connection that stays open."""
 
-    def __init__(self, port: int) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_LIMIT_S)
+    def __init__(self, port: int, patience_s: float = PATIENCE_S) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=patience_s)
 
     def get(self, path: str) -> bytes:
         """The body of the answer. Raises NotOfferedError and UnexpectedAnswerError."""

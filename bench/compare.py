@@ -50,19 +50,26 @@ class Measurements:
 
     def __init__(self) -> None:
         self._values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+        self.bounds: set[tuple[str, str]] = set()
         self.notes: list[str] = []
         self.has_failures = False
+        self.was_ended = False
 
     def record(self, figure: str, contestant: str, value: float) -> None:
         """Add the value of a round."""
         self._values[figure][contestant].append(value)
+
+    def record_bound(self, figure: str, contestant: str, least: float) -> None:
+        """Say that the value of a round is more than this."""
+        self.bounds.add((figure, contestant))
+        self.record(figure, contestant, least)
 
     def note(self, sentence: str) -> None:
         """Say something once."""
         if sentence not in self.notes:
             self.notes.append(sentence)
 
-    def fail(self, topic: Topic, contestant: Contestant, error: Exception) -> None:
+    def fail(self, topic: Topic, contestant: Contestant, error: BaseException) -> None:
         """Say that what is missing of a contestant is missing because it failed."""
         self.has_failures = True
         last = str(error).strip().rpartition("\n")[2]
@@ -93,6 +100,10 @@ def measure(rounds: dict[Topic, int], taking_part: list[Contestant], scale: Scal
                 except FAILURES as error:
                     traceback.print_exc()
                     found.fail(topic, one, error)
+                except (KeyboardInterrupt, SystemExit) as ended:
+                    found.fail(topic, one, ended)
+                    found.was_ended = True
+                    return found
     return found
 
 
@@ -103,7 +114,7 @@ def measure_one(topic: Topic, contestant: Contestant, scale: Scale, folder: Path
             writing.measure(contestant, folder, scale, found.record, found.note)
         case "searching":
             for size, runs in (("few", scale.few_runs), ("many", scale.many_runs)):
-                searching.measure(quiet(contestant), folder, runs, size, found.record)
+                searching.measure(quiet(contestant), folder, runs, size, found.record, found.record_bound)
         case "histories":
             histories.measure(quiet(contestant), folder, scale, found.record)
         case "sizes":
@@ -177,10 +188,10 @@ def main() -> None:
     told.append(
         f"Medians of rounds in turns ({counted}), loads of up to {scale.load_s} s; {minutes:.0f} minutes in all."
     )
-    results = Results(told, columns(taking_part), found.medians(), found.notes, scale)
+    results = Results(told, columns(taking_part), found.medians(), found.notes, scale, found.bounds)
     page = report.page(results)
     print(page)
-    is_whole = not given.only and not given.who and not given.quick
+    is_whole = not given.only and not given.who and not given.quick and not found.was_ended
     if place := given.page or (PAGE if is_whole else None):
         place.write_text(page)
     sys.exit(found.has_failures)

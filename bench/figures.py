@@ -165,6 +165,8 @@ class Results(msgspec.Struct, frozen=True):
     values: dict[str, dict[str, float]]
     notes: list[str]
     scale: Scale
+    bounds: frozenset[tuple[str, str]] | set[tuple[str, str]] = frozenset()
+    """Figures and columns whose value is only known to be more than what stands there."""
 
     def value(self, figure: Figure, column: str) -> float | None:
         """What stands in the table."""
@@ -176,6 +178,10 @@ class Results(msgspec.Struct, frozen=True):
         if own is None and figure.instead:
             return self.value(BY_KEY[figure.instead], column.key)
         return own
+
+    def is_bound(self, figure: Figure, column: str) -> bool:
+        """Whether the value is more than what stands there."""
+        return (figure.key, column) in self.bounds
 
     def times_better(self, figure: Figure, column: Column) -> float | None:
         """How many times better ours is; None where one of the two is missing."""

@@ -50,9 +50,10 @@ def table(results: Results) -> str:
 
 def _cell(results: Results, figure: Figure, column: Column) -> str:
     value = results.value(figure, column.key)
-    told = spelled(value, figure.unit) if value is not None else ""
+    more = "> " if results.is_bound(figure, column.key) else ""
+    told = more + spelled(value, figure.unit) if value is not None else ""
     times = None if column.is_ours or figure.unit == "count" else results.times_better(figure, column)
-    return " ".join(part for part in (told, f"({ratio(times)})" if times else "") if part)
+    return " ".join(part for part in (told, f"({more}{ratio(times)})" if times else "") if part)
 
 
 def expected(results: Results) -> str:
@@ -74,7 +75,8 @@ def _judged(results: Results, expectation: Expectation, column: Column | None, l
     times = results.times_better(figure, column) if column else None
     if times is None:
         return wanted, "not measured"
-    return wanted, f"{ratio(times)}, {'met' if times >= least else '**missed**'}"
+    more = "> " if column and results.is_bound(figure, column.key) else ""
+    return wanted, f"{more}{ratio(times)}, {'met' if times >= least else '**missed**'}"
 
 
 def _by_key(results: Results, key: str) -> Column | None:

@@ -53,6 +53,15 @@ def test_what_was_expected_is_met_missed_or_not_measured() -> None:
     ]
 
 
+def test_what_was_not_waited_for_is_more_than_what_stands_there() -> None:
+    found = Measurements()
+    found.record("filtered-many", "ours", 20.0)
+    found.record_bound("filtered-many", "mlflow-1", 30_000.0)
+    results = Results([], COLUMNS, found.medians(), [], QUICK, found.bounds)
+    assert "| 20.0 ms |  | > 30,000 ms (> 1,500×) |  |  |" in table(results)
+    assert "| ≥ 20× | > 1,500×, met |" in expected(results)
+
+
 def test_the_page_says_where_how_and_with_which_durability_it_was_measured() -> None:
     written = page(RESULTS)
     headings = [line for line in written.splitlines() if line.startswith("#")]
