@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 
+from mlkeep.core import limits
 from mlkeep.wire.columns import Column, LogColumns
 from mlkeep.wire.metrics import MetricInput
 from mlkeep.wire.runs import LogBatch
@@ -56,3 +57,38 @@ def halves(batch: LogBatch) -> tuple[LogBatch, LogBatch]:
     middle = (len(batch.metrics) + 1) // 2
     first = msgspec.structs.replace(batch, metrics=batch.metrics[:middle])
     return first, LogBatch(run_id=batch.run_id, metrics=batch.metrics[middle:])
+
+
+def as_batches(request: LogColumns) -> Iterator[LogBatch]:
+    """The same in batches of the protocol, whose columns are binary. The first ones have the params and tags."""
+    params, tags = request.params, request.tags
+    points = [point for column in request.columns for point in _points(column)]
+    while points or params or tags:
+        some_params, params = params[: limits.MAX_PARAMS_PER_BATCH], params[limits.MAX_PARAMS_PER_BATCH :]
+        some_tags, tags = tags[: limits.MAX_TAGS_PER_BATCH], tags[limits.MAX_TAGS_PER_BATCH :]
+        room = limits.MAX_ENTITIES_PER_BATCH - len(some_params) - len(some_tags)
+        some_points, points = points[:room], points[room:]
+        yield LogBatch(run_id=request.run_id, metrics=some_points, params=some_params, tags=some_tags)
+
+
+def _points(column: Column) -> Iterator[MetricInput]:
+    numbers = (_numbers("q", column.steps), _numbers("q", column.timestamps), _numbers("d", column.values))
+    for step, at_ms, value in zip(*numbers, strict=True):
+        yield MetricInput(
+            key=column.key,
+            value=value,
+            timestamp=at_ms,
+            step=step,
+            model_id=column.model_id,
+            dataset_name=column.dataset_name,
+            dataset_digest=column.dataset_digest,
+        )
+
+
+def _numbers(kind: str, given: Sequence[Any] | bytes) -> Sequence[Any]:
+    if not isinstance(given, bytes):
+        return given
+    column = array(kind, given)
+    if sys.byteorder == "big":
+        column.byteswap()
+    return column

@@ -12,7 +12,7 @@ from mlkeep.remote import columns
 from mlkeep.remote.abilities import abilities_of
 from mlkeep.remote.transport import Transport, decoded
 from mlkeep.wire.check import checked
-from mlkeep.wire.columns import MSGPACK
+from mlkeep.wire.columns import MSGPACK, LogColumns
 from mlkeep.wire.message import Message, Request, spelled
 from mlkeep.wire.runs import LogBatch
 from mlkeep.wire.table import BY_REQUEST
@@ -59,6 +59,20 @@ class HttpDoor:
         else:
             for half in columns.halves(checked(batch)):
                 self.log_many(half)
+
+    def log_columns(self, request: LogColumns) -> None:
+        """Log points in binary columns where the server takes them, else as JSON in as many parts as that needs.
+
+        Raises MlkeepException.
+        """
+        checked(request)
+        if most := self._largest_columns():
+            body = msgspec.msgpack.encode(request)
+            if len(body) <= most:
+                self.transport.send("POST", BY_REQUEST[LogBatch].paths[0], body=body, content_type=MSGPACK)
+                return
+        for batch in columns.as_batches(request):
+            self.call(batch)
 
     def _largest_columns(self) -> int:
         return abilities_of(self.transport).mlkeep_columns

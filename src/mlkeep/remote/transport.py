@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 import functools
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, TypeVar
@@ -24,6 +25,9 @@ RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 
 PIECE = 1024 * 1024
 """Bytes read at a time. With fewer the time goes into changing between threads."""
+
+HASTY_TIMEOUT_S = 10
+"""Seconds without a byte after which a request has failed that can be made again later."""
 
 _SENT_AT_ONCE = 256 * 1024
 """Bytes for which the timeout holds when they are sent: a line may be slow, but must not stand still."""
@@ -60,7 +64,14 @@ class Transport:
             raise InvalidInput(f"Invalid tracking URI '{base}': it must look like http://host:5000 or https://host.")
         self.base = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
         self._own = settings.Credentials(unquote(parts.username or "") or None, unquote(parts.password or "") or None)
+        self._is_hasty = False
         self._pool = urllib3.PoolManager(num_pools=4, maxsize=_CONNECTIONS, blocksize=_SENT_AT_ONCE, **_tls())
+
+    def hasty(self) -> Transport:
+        """The same connections, for requests that are made once and do not wait long for a server that is silent."""
+        other = copy.copy(self)
+        other._is_hasty = True  # noqa: SLF001 - of the same class
+        return other
 
     def close(self) -> None:
         """Close the connections that wait for the next request."""
@@ -138,13 +149,17 @@ class Transport:
     ) -> urllib3.BaseHTTPResponse:
         """The timeout is for each wait for bytes to come or go, not for the whole."""
         url = self.base + path + (f"?{urlencode(query, doseq=True)}" if query else "")
+        if timeout_s is None:
+            timeout_s = request_timeout_s()
+        if self._is_hasty:
+            timeout_s, retries = min(timeout_s, HASTY_TIMEOUT_S), Retry(0, redirect=3)
         try:
             response = self._pool.request(
                 method,
                 url,
                 body=body,
                 headers={**_standing_headers(self._own), **(headers or {})},
-                timeout=Timeout(request_timeout_s() if timeout_s is None else timeout_s),
+                timeout=Timeout(timeout_s),
                 retries=retries or _retries(),
                 preload_content=not stream,
             )

@@ -12,6 +12,7 @@ from typing import Any
 from mlkeep.core.entities import LifecycleStage, LoggedModelInput, Run, RunStatus, RunTag
 from mlkeep.core.errors import InvalidInput, MlkeepException
 from mlkeep.remote.settings import flag, setting
+from mlkeep.sdk import recording
 from mlkeep.sdk.active_experiment import chosen_experiment_id, client, current_experiment_id
 from mlkeep.sdk.client.runs import PARENT_TAG
 from mlkeep.sdk.context import context_tags
@@ -144,6 +145,7 @@ def _resumed(run_id: str, run_name: str | None, labels: Mapping[str, str]) -> Ru
             f"Cannot start run with ID {run_id} because active experiment ID does not match environment run ID: it "
             f"belongs to experiment {run.info.experiment_id}, the active one is {chosen}."
         )
+    recording.go_on(client().tracking_uri, run_id)
     client().update_run(run_id, status="RUNNING", name=run_name)
     client().log_batch(run_id, tags=[RunTag(key, value) for key, value in labels.items()], synchronous=True)
     return client().get_run(run_id)

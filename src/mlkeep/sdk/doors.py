@@ -9,9 +9,11 @@ from mlkeep.core.errors import NotOffered
 from mlkeep.core.uris import without_password
 from mlkeep.remote.door import HttpDoor
 from mlkeep.remote.transport import transport_to
+from mlkeep.wire.columns import LogColumns
 from mlkeep.wire.message import Request
 from mlkeep.wire.runs import LogBatch
 
+HTTP = frozenset({"http", "https"})
 DATABASES = ("sqlite", "postgres")
 """How tracking URIs begin that name a database."""
 
@@ -31,6 +33,10 @@ class Door(Protocol):
         """Log a batch, as a whole unless this cannot be done with so many points. Raises MlkeepException."""
         ...
 
+    def log_columns(self, request: LogColumns, /) -> None:
+        """Log points in binary columns, as a whole unless the server takes them one by one. Raises MlkeepException."""
+        ...
+
 
 @functools.cache
 def door_to(uri: str) -> Door:
@@ -41,7 +47,7 @@ def door_to(uri: str) -> Door:
         Unavailable: the database cannot be opened.
     """
     scheme = uri.partition(":")[0].lower()
-    if scheme in {"http", "https"}:
+    if scheme in HTTP:
         return HttpDoor(transport_to(uri))
     if scheme.startswith(DATABASES):
         from mlkeep.sdk.local import open_local  # the remote way must not load a database
@@ -51,3 +57,11 @@ def door_to(uri: str) -> Door:
         f"The tracking URI '{without_password(uri)}' cannot be used: give a server (http://host:5000), a SQLite "
         "file (sqlite:///mlkeep.db) or a PostgreSQL database (postgresql://user:password@host/database)."
     )
+
+
+@functools.cache
+def hasty_door_to(uri: str) -> Door:
+    """As `door_to`, but requests to a server are made once, and not waited for long: for who can try again later."""
+    if uri.partition(":")[0].lower() in HTTP:
+        return HttpDoor(transport_to(uri).hasty())
+    return door_to(uri)

@@ -20,6 +20,7 @@ from mlkeep.sdk.active import (
 from mlkeep.sdk.active_experiment import client, current_experiment_id, refuse_traces, set_experiment
 from mlkeep.sdk.active_model import ActiveModel, clear_active_model, log_model_params, set_active_model
 from mlkeep.sdk.client import MlkeepClient
+from mlkeep.sdk.client.runs import as_number
 from mlkeep.sdk.inputs import DescribesItself, dataset_entity, log_input, log_inputs
 from mlkeep.sdk.logged_models import (
     create_external_model,
@@ -33,6 +34,7 @@ from mlkeep.sdk.logged_models import (
     set_logged_model_tags,
 )
 from mlkeep.sdk.operations import RunOperations
+from mlkeep.sdk.recording import recorder_of
 from mlkeep.sdk.registering import (
     register_model,
     search_model_versions,
@@ -161,7 +163,13 @@ def log_metric(
     Raises:
         InvalidInput: the value is no number, or the key cannot be one.
     """
-    target = _run_id(run_id)
+    target = run_id or active_or_started_run().info.run_id
+    if dataset is None and not synchronous and (recorder := recorder_of(target)) is not None:
+        model = _models_of(target, step, model_id)[0]
+        if model is None:
+            at_ms = now_ms() if timestamp is None else int(timestamp)
+            recorder.log(at_ms, int(step or 0), {key: as_number(value, key)})
+            return None if synchronous is None else RunOperations()
     name, digest = _measured_on(target, dataset)
     model = _models_of(target, step, model_id)[0]
     return client().log_metric(target, key, value, timestamp, step, synchronous, name, digest, model)
@@ -179,7 +187,16 @@ def log_metrics(
     """Log one point of each of many metrics, all of the same step and time; as `log_metric`, but for all models that the
     run made at this step.
     """
-    target = _run_id(run_id)
+    target = run_id or active_or_started_run().info.run_id
+    if (
+        dataset is None
+        and not synchronous
+        and (recorder := recorder_of(target)) is not None
+        and _models_of(target, step, model_id) == [None]
+    ):
+        at_ms = now_ms() if timestamp is None else int(timestamp)
+        recorder.log(at_ms, int(step or 0), {key: as_number(value, key) for key, value in metrics.items()})
+        return None if synchronous is None else RunOperations()
     name, digest = _measured_on(target, dataset)
     at_ms = now_ms() if timestamp is None else timestamp
     points = [

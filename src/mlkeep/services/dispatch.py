@@ -103,6 +103,10 @@ class Dispatcher:
         """Log a batch. Raises MlkeepException."""
         self.call(batch)
 
+    def log_columns(self, request: LogColumns) -> None:
+        """Log points in columns. Raises MlkeepException."""
+        self.call(request)
+
     async def call_async(self, request: Request, caller: Caller = NOBODY) -> Message:
         """The answer to a request that was decoded, for an event loop. Raises MlkeepException."""
         if (log := LOGS.get(type(request))) is not None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from mlkeep.core.errors import NotOffered
-from mlkeep.sdk import config
+from mlkeep.sdk import config, recording
 from mlkeep.sdk.doors import Door, door_to
+from mlkeep.wire.message import RunRequest
 
 
 class ClientBase:
@@ -31,7 +32,15 @@ class ClientBase:
 
     @property
     def _tracking(self) -> Door:
+        recording.flush(self.tracking_uri)
         return door_to(self.tracking_uri)
+
+    def _ask(self, request: RunRequest) -> None:
+        """Have the server do something to a run that has no answer: now, or later if it does not answer."""
+        if (recorder := recording.recorder_of(request.run_id)) is not None:
+            recorder.ask(request)
+        else:
+            self._tracking.call(request)
 
     @property
     def _registry(self) -> Door:

@@ -21,6 +21,7 @@ from mlkeep.core.entities import (
 from mlkeep.core.errors import NotOffered
 from mlkeep.core.names import invalid
 from mlkeep.core.pages import PagedList
+from mlkeep.sdk import recording
 from mlkeep.sdk.client.base import ClientBase
 from mlkeep.sdk.operations import RunOperations, is_synchronous, perform
 from mlkeep.wire import metrics as metrics_wire
@@ -49,11 +50,12 @@ class RunClient(ClientBase):
             start_time=now_ms() if start_time is None else start_time,
             tags=key_value_inputs(texts),
         )
-        run: Run = self._tracking.call(request).run.entity()
-        return run
+        return recording.start(self.tracking_uri, request)
 
     def get_run(self, run_id: str) -> Run:
         """The run with its latest metrics, params and tags; deleted or not. Raises NotFound."""
+        if (recorder := recording.recorder_of(run_id)) is not None and (local := recorder.run()) is not None:
+            return local
         run: Run = self._tracking.call(wire.GetRun(run_id=run_id)).run.entity()
         return run
 
@@ -64,17 +66,18 @@ class RunClient(ClientBase):
 
     def update_run(self, run_id: str, status: str | None = None, name: str | None = None) -> None:
         """Change the status or the name; None leaves as it is."""
-        self._tracking.call(wire.UpdateRun(run_id=run_id, status=_status(status), run_name=name or ""))
+        self._ask(wire.UpdateRun(run_id=run_id, status=_status(status), run_name=name or ""))
 
     def set_terminated(self, run_id: str, status: str | None = None, end_time: int | None = None) -> None:
         """End a run: FINISHED, now, unless said otherwise."""
-        self._tracking.call(
+        self._ask(
             wire.UpdateRun(
                 run_id=run_id,
                 status=_status(status or "FINISHED"),
                 end_time=now_ms() if end_time is None else end_time,
             )
         )
+        recording.end(run_id)
 
     def delete_run(self, run_id: str) -> None:
         """Put a run into the bin."""
@@ -98,22 +101,9 @@ class RunClient(ClientBase):
     ) -> RunOperations | None:
         """Log one point. `timestamp` is in milliseconds, now if None; `step` is 0 if None."""
 
-        def log() -> None:
-            self._tracking.call(
-                metrics_wire.LogMetric(
-                    run_id=run_id,
-                    key=key,
-                    value=as_number(value, key),
-                    timestamp=at_ms,
-                    step=int(step or 0),
-                    model_id=model_id or "",
-                    dataset_name=dataset_name or "",
-                    dataset_digest=dataset_digest or "",
-                )
-            )
-
         at_ms = now_ms() if timestamp is None else int(timestamp)
-        return perform(log, synchronous)
+        point = Metric(key, value, at_ms, int(step or 0), model_id, dataset_name, dataset_digest, run_id)
+        return self.log_batch(run_id, metrics=[point], synchronous=synchronous)
 
     def log_param(self, run_id: str, key: str, value: Any, synchronous: bool | None = None) -> Any:
         """Log a param and give `value` back, or RunOperations if it is not to be synchronous.
@@ -122,17 +112,17 @@ class RunClient(ClientBase):
             InvalidInput: it has another value already.
         """
         request = wire.LogParam(run_id=run_id, key=key, value=str(value))
-        operations = perform(lambda: self._tracking.call(request), synchronous)
+        operations = perform(lambda: self._ask(request), synchronous)
         return value if is_synchronous(synchronous) else operations
 
     def set_tag(self, run_id: str, key: str, value: Any, synchronous: bool | None = None) -> RunOperations | None:
         """Set a tag, replacing its value."""
         request = wire.SetTag(run_id=run_id, key=key, value=str(value))
-        return perform(lambda: self._tracking.call(request), synchronous)
+        return perform(lambda: self._ask(request), synchronous)
 
     def delete_tag(self, run_id: str, key: str) -> None:
         """Remove a tag. Raises NotFound."""
-        self._tracking.call(wire.DeleteTag(run_id=run_id, key=key))
+        self._ask(wire.DeleteTag(run_id=run_id, key=key))
 
     def log_batch(
         self,
@@ -143,6 +133,13 @@ class RunClient(ClientBase):
         synchronous: bool | None = None,
     ) -> RunOperations | None:
         """Log many things, in as few requests as the protocol allows. Each request is kept whole or not at all."""
+
+        if (recorder := recording.recorder_of(run_id)) is not None and synchronous is not True:
+            for at_ms, step, values in _together(metrics):
+                recorder.log(at_ms, step, values)
+            metrics = [point for point in metrics if _is_measured(point)]
+            if not metrics and not params and not tags:
+                return None if synchronous is None else RunOperations()
 
         def log() -> None:
             door = self._tracking
@@ -254,6 +251,27 @@ class RunClient(ClientBase):
             raise NotOffered(f"The server at {self.tracking_uri} cannot search all experiments at once: name them.")
         total = answer.total_count if count else None
         return PagedList([run.entity() for run in answer.runs], answer.next_page_token or None, total)
+
+
+def _is_measured(point: Metric) -> bool:
+    return bool(point.model_id or point.dataset_name or point.dataset_digest)
+
+
+def _together(points: Sequence[Metric]) -> Iterator[tuple[int, int, dict[str, float]]]:
+    """Points by step and time, as they follow each other; those of models and datasets are left out."""
+    values: dict[str, float] = {}
+    last: tuple[int, int] | None = None
+    for point in points:
+        if _is_measured(point):
+            continue
+        this = (int(point.timestamp), int(point.step or 0))
+        if values and last is not None and (this != last or point.key in values):
+            yield *last, values
+            values = {}
+        values[point.key] = as_number(point.value, point.key)
+        last = this
+    if values and last is not None:
+        yield *last, values
 
 
 def as_number(value: Any, key: str) -> float:

@@ -1,0 +1,1 @@
+"""What is logged, on disk until the server has it (see docs/decisions/0011)."""
