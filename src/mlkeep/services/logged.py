@@ -38,10 +38,7 @@ def log_batch(settings: Settings, request: LogBatch) -> Logged:
     if not isinstance(request, QuickBatch):
         for i, metric in enumerate(request.metrics):
             _check_point(metric, f"metrics[{i}].")
-            check_key(metric.key, f"metrics[{i}].key")
-    else:
-        _check_keys(request.metrics)
-    points, columns = _sorted_out(request.metrics)
+    points, columns = _sorted_out(request.metrics, _keys(request.metrics))
     params = _params(settings.rules, request.params)
     tags, name = _tags(settings.rules, request.tags)
     return Logged(run_id=request.run_id, points=points, columns=columns, params=params, tags=tags, run_name=name)
@@ -86,17 +83,19 @@ def _check_point(given: LogMetric | MetricInput, path: str) -> None:
         raise invalid(f"{path}timestamp", given.timestamp, "it must be a non-negative number of milliseconds.")
 
 
-def _check_keys(metrics: Sequence[MetricInput]) -> None:
+def _keys(metrics: Sequence[MetricInput]) -> set[str]:
     """Each key is looked at once; only where one is wrong it matters where it stands first."""
+    keys = {metric.key for metric in metrics}
     try:
-        for key in {metric.key for metric in metrics}:
+        for key in keys:
             check_key(key, "key")
     except InvalidInput:
         for i, metric in enumerate(metrics):
             check_key(metric.key, f"metrics[{i}].key")
+    return keys
 
 
-def _sorted_out(metrics: Sequence[MetricInput]) -> tuple[list[Metric], list[Columns]]:
+def _sorted_out(metrics: Sequence[MetricInput], keys: set[str]) -> tuple[list[Metric], list[Columns]]:
     """Points one by one, and those of which a series has many as columns."""
     if len(metrics) < MANY:
         return [_point(metric) for metric in metrics], []
@@ -107,7 +106,7 @@ def _sorted_out(metrics: Sequence[MetricInput]) -> tuple[list[Metric], list[Colu
             _point(metric) for metric in metrics if metric.model_id or metric.dataset_name or metric.dataset_digest
         ]
     columns: list[Columns] = []
-    for key, of_key in _by_key(plain).items():
+    for key, of_key in _by_key(plain, keys).items():
         if len(of_key) < MANY:
             points += [_point(metric) for metric in of_key]
         else:
@@ -116,11 +115,10 @@ def _sorted_out(metrics: Sequence[MetricInput]) -> tuple[list[Metric], list[Colu
     return points, columns
 
 
-def _by_key(metrics: list[MetricInput]) -> dict[str, list[MetricInput]]:
+def _by_key(metrics: list[MetricInput], keys: set[str]) -> dict[str, list[MetricInput]]:
     """In the order in which they came. Most batches that are worth hurrying for have one key."""
-    keys = {metric.key for metric in metrics}
     if len(keys) == 1:
-        return {keys.pop(): metrics}
+        return dict.fromkeys(keys, metrics)
     series: dict[str, list[MetricInput]] = {}
     for metric in metrics:
         series.setdefault(metric.key, []).append(metric)

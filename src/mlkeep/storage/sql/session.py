@@ -10,7 +10,7 @@ from sqlalchemy import Executable, bindparam, select
 
 from mlkeep.storage.contract import Event
 from mlkeep.storage.sql import schema
-from mlkeep.storage.sql.dialect import FindRows, InsertRows, Prepared, insert
+from mlkeep.storage.sql.dialect import FindRows, Given, InsertRows, Prepared, insert
 from mlkeep.storage.sql.dialect.backend import GiveNumbers
 from mlkeep.storage.sql.keys import KeyDictionary
 from mlkeep.storage.sql.schema import Counted
@@ -70,7 +70,7 @@ class Session:
         """Insert rows; how many were inserted or replaced."""
         return statement.run(self.cursor, self.connection.dialect, rows)
 
-    def find(self, statement: FindRows, values: Mapping[str, Sequence[int] | Sequence[str]]) -> list[Any]:
+    def find(self, statement: FindRows, values: Mapping[str, Given]) -> list[Any]:
         """The rows that have one of the values of each name."""
         return statement.run(self.cursor, self.connection.dialect, values)
 

@@ -3,6 +3,7 @@
 from mlkeep.storage.sql.dialect.backend import DURABILITY, Backend
 from mlkeep.storage.sql.dialect.statements import (
     FindRows,
+    Given,
     InsertRows,
     Prepared,
     ilike,
@@ -18,6 +19,7 @@ __all__ = [
     "DURABILITY",
     "Backend",
     "FindRows",
+    "Given",
     "InsertRows",
     "Prepared",
     "backend_at",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -168,10 +168,23 @@ class InsertRows:
         return [cursor.execute(sql, values).fetchone() for values in map(itemgetter(*order), rows)]
 
 
-class FindRows:
-    """A select of rows in which each of some named columns has one of many values, made ready for the hot path."""
+Given = Sequence[int] | Sequence[str] | int
+"""The values that a column may have, or a single number."""
 
-    def __init__(self, columns: Sequence[ColumnElement[Any]], among: Mapping[str, ColumnElement[Any]]) -> None:
+
+class FindRows:
+    """A select of rows in which each of some named columns has one of many values, made ready for the hot path.
+
+    `where` is a condition besides, whose parameters are single numbers. The rows are removed from `removing`, if it is given.
+    """
+
+    def __init__(
+        self,
+        columns: Sequence[ColumnElement[Any]],
+        among: Mapping[str, ColumnElement[Any]],
+        where: ColumnElement[bool] | None = None,
+        removing: Table | None = None,
+    ) -> None:
         def by_json(name: str, column: ColumnElement[Any]) -> ColumnElement[bool]:
             given = sa.func.json_each(bindparam(name)).table_valued("value", name=f"given_{name}")
             return column.in_(sa.select(given.c.value))
@@ -179,19 +192,33 @@ class FindRows:
         def by_array(name: str, column: ColumnElement[Any]) -> ColumnElement[bool]:
             return column == sa.any_(bindparam(name, type_=postgresql.ARRAY(_plain(column.type))))
 
-        self._by_json = Prepared(sa.select(*columns).where(*(by_json(*each) for each in among.items())))
-        self._by_array = Prepared(sa.select(*columns).where(*(by_array(*each) for each in among.items())))
+        def statement(conditions: Iterable[ColumnElement[bool]]) -> ClauseElement:
+            every = [*conditions, *([] if where is None else [where])]
+            if removing is not None:
+                return sa.delete(removing).where(*every).returning(*columns)
+            return sa.select(*columns).where(*every)
 
-    def run(self, cursor: Any, dialect: sa.Dialect, values: Mapping[str, Sequence[int] | Sequence[str]]) -> list[Any]:
+        self._by_json = Prepared(statement(by_json(*each) for each in among.items()))
+        self._by_array = Prepared(statement(by_array(*each) for each in among.items()))
+
+    def run(self, cursor: Any, dialect: sa.Dialect, values: Mapping[str, Given]) -> list[Any]:
         """The rows that have one of the values of each name."""
         if dialect.name == "postgresql":
             sql, order = self._by_array.on(dialect)
-            given: tuple[Any, ...] = tuple(list(values[name]) for name in order)
+            given: tuple[Any, ...] = tuple(_as_array(values[name]) for name in order)
         else:
             sql, order = self._by_json.on(dialect)
-            given = tuple(msgspec.json.encode(values[name]).decode() for name in order)
+            given = tuple(_as_json(values[name]) for name in order)
         rows: list[Any] = cursor.execute(sql, given).fetchall()
         return rows
+
+
+def _as_array(given: Given) -> int | list[Any]:
+    return given if isinstance(given, int) else list(given)
+
+
+def _as_json(given: Given) -> int | str:
+    return given if isinstance(given, int) else msgspec.json.encode(given).decode()
 
 
 def _unnested(table: Table, names: Sequence[str]) -> sa.Select[Any]:

@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, delete, func, literal_column, select
 
 from mlkeep.storage.series.points import Points, joined
 from mlkeep.storage.series.segment import Segment, decode, sealed
-from mlkeep.storage.sql.dialect import InsertRows, Prepared
+from mlkeep.storage.sql.dialect import FindRows, Given, InsertRows, Prepared
 from mlkeep.storage.sql.schema import metric_segments, metric_tail
 from mlkeep.storage.sql.series.rows import Series, by_series
 from mlkeep.storage.sql.session import Session, chunks
@@ -22,6 +22,14 @@ _ADD = InsertRows(
     lambda insert: insert.returning(
         metric_segments.c.run_id, metric_segments.c.key_id, metric_segments.c.id, metric_segments.c.points
     ),
+)
+
+
+_TAKE = FindRows(
+    [metric_segments.c.run_id, metric_segments.c.key_id, metric_segments.c.data],
+    {"id": metric_segments.c.id, "run": metric_segments.c.run_id},
+    metric_segments.c.points < bindparam("whole", type_=sa.Integer),
+    removing=metric_segments,
 )
 
 
@@ -108,15 +116,10 @@ class Segments:
         Its number may be another's by now. Of other runs nothing is taken; what else is taken, is sealed again under
         the series it belongs to.
         """
-        runs = list({run for run, _ in given})
-        columns = metric_segments.c
-        return [
-            found
-            for part in chunks(due)
-            for found in self._delete(
-                columns.id.in_(part), columns.run_id.in_(runs), columns.points < self._sealing.whole
-            )
-        ]
+        if not due:
+            return []
+        wanted: dict[str, Given] = {"id": due, "run": list({run for run, _ in given}), "whole": self._sealing.whole}
+        return [((run, key), decode(data)) for run, key, data in self._session.find(_TAKE, wanted)]
 
     def _taken_whole(self, series: Sequence[Series]) -> list[tuple[Series, Points]]:
         """Remove all small segments of series and give their points."""
