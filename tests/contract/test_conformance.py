@@ -29,6 +29,10 @@ class TestMetrics(conformance.MetricPromises):
     pass
 
 
+class TestHeartbeats(conformance.HeartbeatPromises):
+    pass
+
+
 class TestCharts(conformance.ChartPromises):
     pass
 

@@ -7,8 +7,9 @@ import os
 import click
 
 from mlkeep.cli.options import env, one_given, output_option, view_option
-from mlkeep.cli.tables import print_change, print_json, print_table, shown_time
+from mlkeep.cli.tables import one_line, print_change, print_json, print_table, shown_time
 from mlkeep.core.entities import Run, ViewType
+from mlkeep.core.presence import LOST_TAG
 from mlkeep.sdk import fluent
 from mlkeep.sdk.active_experiment import found_or_made_experiment
 from mlkeep.sdk.search import RUNS_PER_PAGE, all_pages
@@ -43,6 +44,8 @@ def runs() -> None:
 def list_runs(experiment_id: str, view: ViewType, output: str) -> None:
     """List the runs of an experiment, the latest start first. As JSON each is what `describe` prints.
 
+    If trainers have vanished without a word, the table also tells how the runs stand: RUNNING (LOST).
+
     \b
     Examples:
       mlkeep runs list --experiment-id 1
@@ -53,10 +56,12 @@ def list_runs(experiment_id: str, view: ViewType, output: str) -> None:
     if output == "json":
         print_json([run.to_dictionary() for run in found])
         return
-    print_table(
-        ["Date", "Name", "ID"],
-        [[shown_time(run.info.start_time), run.info.run_name, run.info.run_id] for run in found],
-    )
+    headings = ["Date", "Name", "ID"]
+    rows = [[shown_time(run.info.start_time), run.info.run_name, run.info.run_id] for run in found]
+    if any(map(_is_lost, found)):  # else the table is that of MLflow's command
+        headings.append("Status")
+        rows = [[*row, _shown_status(run)] for row, run in zip(rows, found, strict=True)]
+    print_table(headings, rows)
 
 
 @runs.command()
@@ -130,11 +135,19 @@ def create(
 def describe(run_id: str) -> None:
     """Print what is known of a run, deleted or not, as JSON.
 
+    If its trainer has vanished without a word, standard error says so.
+
     \b
     Example:
       mlkeep runs describe --run-id 5d65ef3487c34ca7a7970d1c08be1c67 | jq .data.metrics
     """
-    print_json(fluent.get_run(run_id).to_dictionary(), indent=4)
+    run = fluent.get_run(run_id)
+    print_json(run.to_dictionary(), indent=4)
+    if _is_lost(run):
+        click.echo(
+            f"{_shown_status(run)}: nothing was heard of its trainer since {one_line(run.data.tags[LOST_TAG])}.",
+            err=True,
+        )
 
 
 @runs.command()
@@ -172,6 +185,14 @@ def runs_of(experiment_id: str, view: ViewType) -> list[Run]:
     return all_pages(
         lambda size, token: client.search_runs([experiment_id], "", view, size, None, token), None, RUNS_PER_PAGE
     )
+
+
+def _is_lost(run: Run) -> bool:
+    return LOST_TAG in run.data.tags
+
+
+def _shown_status(run: Run) -> str:
+    return f"{run.info.status} (LOST)" if _is_lost(run) else run.info.status
 
 
 def _tag(text: str) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from functools import partial
 import click
 
 from mlkeep.cli.options import env
+from mlkeep.core.presence import LOST_AFTER_S, MOST_LOST_AFTER_S
 from mlkeep.sdk.config import DEFAULT_FOLDER
 from mlkeep.server.options import MAX_BODY_BYTES
 
@@ -143,6 +144,16 @@ def _checked_prefix(_context: click.Context, _param: click.Parameter, value: str
     help="The largest request the server reads. Files that clients upload may be of any size.",
 )
 @click.option(
+    "--lost-after",
+    envvar=env("LOST_AFTER"),
+    type=click.FloatRange(min=0, max=MOST_LOST_AFTER_S),
+    default=LOST_AFTER_S,
+    show_default=True,
+    metavar="SECONDS",
+    help="For how long nothing is heard of the trainer of a run before the run is marked as lost; never sooner than after "
+    "three heartbeats are missing.",
+)
+@click.option(
     "--access-log/--no-access-log",
     envvar=env("ACCESS_LOG"),
     default=True,
@@ -165,6 +176,7 @@ def server(
     durability: str | None,
     read_connections: int | None,
     max_body_bytes: int,
+    lost_after: float,
     access_log: bool,
 ) -> None:
     """Run the tracking server.
@@ -204,6 +216,7 @@ def server(
         durability=durability,
         read_connections=read_connections,
         max_body_bytes=max_body_bytes,
+        lost_after_s=lost_after,
     )
     with bind(host, port) as listening:
         prepare = partial(make_app, options)

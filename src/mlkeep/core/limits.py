@@ -58,6 +58,10 @@ MAX_DATASETS_PER_PAGE = 50_000
 DEFAULT_RECORDS_PER_PAGE = 1_000
 MAX_RECORDS_PER_PAGE = 50_000
 
+MAX_RUNS_PER_HEARTBEAT = 1_000
+MAX_HEARTBEAT_INTERVAL_MS = 24 * 60 * 60 * 1_000
+"""Runs that one heartbeat is about, and the longest time to the next that it may promise."""
+
 MAX_FILES_PER_RECORD = 50_000
 MAX_PATHS_PER_FORGETTING = 1_000
 """Files that one request records; paths that one request forgets, each of which may be a folder."""

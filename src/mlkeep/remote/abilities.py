@@ -19,6 +19,7 @@ _REMEMBERED_S = 60
 class Abilities(msgspec.Struct, frozen=True):
     """What a server says of itself; a server that says nothing is a plain MLflow server."""
 
+    mlkeep_heartbeats: bool = False
     mlkeep_transfer: int = 0
     mlkeep_manifest: bool = False
     mlkeep_columns: int = 0

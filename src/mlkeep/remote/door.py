@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 import msgspec
@@ -13,6 +13,7 @@ from mlkeep.remote.abilities import abilities_of
 from mlkeep.remote.transport import Transport, decoded
 from mlkeep.wire.check import checked
 from mlkeep.wire.columns import MSGPACK, LogColumns
+from mlkeep.wire.heartbeats import Heartbeat, HeartbeatResponse
 from mlkeep.wire.message import Message, Request, spelled
 from mlkeep.wire.runs import LogBatch
 from mlkeep.wire.table import BY_REQUEST
@@ -38,6 +39,12 @@ class HttpDoor:
         else:
             answer = self.transport.send(method, where, body=msgspec.json.encode(fields))
         return decoded(self.transport, answer, endpoint.response, endpoint.path)
+
+    def beat(self, heartbeat: Heartbeat) -> HeartbeatResponse | None:
+        """Tell the server that runs are alive; None if it takes no heartbeats. Raises MlkeepException."""
+        if not abilities_of(self.transport).mlkeep_heartbeats:
+            return None
+        return cast("HeartbeatResponse", self.call(heartbeat))
 
     def points_at_once(self, count: int) -> int:
         """How many points `log_many` takes, if there are `count` to be logged."""

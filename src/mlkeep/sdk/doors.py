@@ -10,6 +10,7 @@ from mlkeep.core.uris import without_password
 from mlkeep.remote.door import HttpDoor
 from mlkeep.remote.transport import transport_to
 from mlkeep.wire.columns import LogColumns
+from mlkeep.wire.heartbeats import Heartbeat, HeartbeatResponse
 from mlkeep.wire.message import Request
 from mlkeep.wire.runs import LogBatch
 
@@ -23,6 +24,10 @@ class Door(Protocol):
 
     def call(self, request: Request, /) -> Any:
         """The answer to a request. Raises MlkeepException."""
+        ...
+
+    def beat(self, heartbeat: Heartbeat, /) -> HeartbeatResponse | None:
+        """Say that runs are alive; None if nobody listens. Raises MlkeepException."""
         ...
 
     def points_at_once(self, count: int, /) -> int:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 from pathlib import Path
 
 from mlkeep.blobs.opening import open_store
+from mlkeep.core.errors import Unavailable
+from mlkeep.core.presence import LOST_AFTER_S, MOST_LOST_AFTER_S
+from mlkeep.core.settings import number
 from mlkeep.sdk.config import DEFAULT_FOLDER
 from mlkeep.services.call import Settings
 from mlkeep.services.dispatch import Dispatcher
@@ -31,10 +35,18 @@ def artifacts_beside(url: str) -> str:
 def open_local(url: str) -> Dispatcher:
     """Use-cases on the database at `url`, artifacts beside it. Closed when the program ends.
 
+    Runs that nothing was heard of for too long are given up now.
+
     Raises:
         InvalidInput, NotOffered, Unavailable: the database cannot be used; the message says why.
     """
-    settings = Settings(artifact_root=artifacts_beside(url), rules=rules_from(os.environ))
+    settings = Settings(
+        artifact_root=artifacts_beside(url),
+        rules=rules_from(os.environ),
+        lost_after_s=number("LOST_AFTER", LOST_AFTER_S, most=MOST_LOST_AFTER_S),
+    )
     dispatcher = Dispatcher(SqlStorage(url), settings, open_store)
     atexit.register(dispatcher.close)
+    with contextlib.suppress(Unavailable):  # what can only be read is opened all the same
+        dispatcher.find_lost()
     return dispatcher

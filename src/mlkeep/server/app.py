@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from litestar import Litestar
 from litestar.exceptions import HTTPException
@@ -21,6 +22,7 @@ from mlkeep.server.artifacts.loose_parts import LooseParts
 from mlkeep.server.artifacts.multipart import SignedParts
 from mlkeep.server.artifacts.routes import Served, artifact_routes
 from mlkeep.server.home import home_routes
+from mlkeep.server.lost_runs import find_lost_runs
 from mlkeep.server.options import MAX_BODY_BYTES, ServerOptions
 from mlkeep.server.places import absolute, destination_at, opener
 from mlkeep.services.artifacts import OpenStore
@@ -56,7 +58,7 @@ def make_app(options: ServerOptions) -> ASGIApp:
     open_store = opener(proxied, folders)
     dispatcher = None
     if storage is not None:
-        settings = Settings(artifact_root=root, rules=rules_from(os.environ))
+        settings = Settings(artifact_root=root, rules=rules_from(os.environ), lost_after_s=options.lost_after_s)
         dispatcher = Dispatcher(storage, settings, open_store, readers=options.read_connections or READERS)
     served = None if proxied is None else _served(proxied, options)
     app = build_app(dispatcher, served, open_store, options.max_body_bytes, options.static_prefix)
@@ -98,11 +100,17 @@ def build_app(
 
     @asynccontextmanager
     async def answering(_: Litestar) -> AsyncIterator[None]:
+        if dispatcher is None:
+            yield
+            return
+        looking = asyncio.create_task(find_lost_runs(dispatcher))
         try:
             yield
         finally:
-            if dispatcher is not None:
-                dispatcher.close()
+            looking.cancel()
+            with suppress(asyncio.CancelledError):
+                await looking
+            dispatcher.close()
 
     handlers = [
         *home_routes(dispatcher, served, max_body_bytes, prefix),

@@ -66,6 +66,7 @@ def home_routes(
         multipart_downloads_enabled=served is not None and served.downloads,
         presigned_upload_run_id_supported=dispatcher is not None,
         presigned_upload_model_id_supported=dispatcher is not None,
+        mlkeep_heartbeats=dispatcher is not None,
         mlkeep_transfer=0 if served is None else TRANSFER_VERSION,
         mlkeep_manifest=served is not None and dispatcher is not None,
         mlkeep_columns=0 if dispatcher is None else min(max_body_bytes, limits.MAX_COLUMNS_BODY_BYTES),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from mlkeep.core.presence import LOST_AFTER_S
+
 MAX_BODY_BYTES = 64 * 1024 * 1024
 """Unless told otherwise. A batch of metrics, params and tags needs at most about a tenth, a dataset's profile a quarter."""
 
@@ -34,3 +36,5 @@ class ServerOptions(msgspec.Struct, frozen=True, kw_only=True):
     """None is the usual number."""
 
     max_body_bytes: int = MAX_BODY_BYTES
+    lost_after_s: float = LOST_AFTER_S
+    """For how many seconds nothing is heard of a run at the least before it is lost."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from mlkeep.core.presence import LOST_AFTER_S
 from mlkeep.services.rules import Rules
 from mlkeep.storage.contract import Event, Transaction
 from mlkeep.wire.endpoint import AuditTag
@@ -21,10 +22,14 @@ class Caller(msgspec.Struct, frozen=True):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What use-cases know of the installation. New experiments keep their artifacts below `artifact_root`."""
+    """What use-cases know of the installation. New experiments keep their artifacts below `artifact_root`.
+
+    `lost_after_s` is for how many seconds nothing is heard of a run at the least before it is lost.
+    """
 
     artifact_root: str
     rules: Rules = Rules()
+    lost_after_s: float = LOST_AFTER_S
 
 
 @dataclass(frozen=True, slots=True)

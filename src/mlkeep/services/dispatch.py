@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast
 
 from mlkeep.core import limits
 from mlkeep.core.clock import now_ms
@@ -16,6 +16,7 @@ from mlkeep.services import (
     charts,
     evaluation_datasets,
     experiments,
+    heartbeats,
     logged_models,
     metrics,
     registered_models,
@@ -31,6 +32,7 @@ from mlkeep.storage.contract import Storage, Transaction
 from mlkeep.wire.artifacts import ListArtifacts, ListLoggedModelArtifacts
 from mlkeep.wire.check import checked
 from mlkeep.wire.columns import LogColumns
+from mlkeep.wire.heartbeats import Heartbeat, HeartbeatResponse
 from mlkeep.wire.message import Empty, Message, Request
 from mlkeep.wire.runs import LogBatch
 
@@ -46,6 +48,7 @@ _MODULES = (
     versions,
     evaluation_datasets,
     artifacts,
+    heartbeats,
 )
 
 READS: dict[type[Request], UseCase] = {kind: case for module in _MODULES for kind, case in module.READS.items()}
@@ -74,8 +77,9 @@ class Dispatcher:
 
     def __init__(self, storage: Storage, settings: Settings, open_store: OpenStore, *, readers: int = READERS) -> None:
         self.storage = storage
-        self._settings = settings
+        self.settings = settings
         self._open_store = open_store
+        self._watch = heartbeats.Watch()
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="mlkeep-reader")
         self._listers = ThreadPoolExecutor(LISTERS, thread_name_prefix="mlkeep-lister")
         if not storage.read(_has_default_experiment):
@@ -88,7 +92,7 @@ class Dispatcher:
         """The answer to a request. Raises MlkeepException."""
         checked(request)
         if (log := LOGS.get(type(request))) is not None:
-            logged = log(self._settings, request)
+            logged = log(self.settings, request)
             self.storage.log(logged, names_of_run(logged.run_id)).result()
             return EMPTY
         if (case := WRITES.get(type(request))) is not None:
@@ -111,7 +115,7 @@ class Dispatcher:
         """The answer to a request that was decoded, for an event loop. Raises MlkeepException."""
         if (log := LOGS.get(type(request))) is not None:
             if isinstance(request, LogColumns):
-                logged = await asyncio.get_running_loop().run_in_executor(self._readers, log, self._settings, request)
+                logged = await asyncio.get_running_loop().run_in_executor(self._readers, log, self.settings, request)
                 await self.storage.log_from_loop(logged, names_of_run(logged.run_id))
             else:
                 await self.log(request)
@@ -126,8 +130,28 @@ class Dispatcher:
 
         Raises MlkeepException, now or through the future.
         """
-        logged = LOGS[type(request)](self._settings, request)
+        logged = LOGS[type(request)](self.settings, request)
         return self.storage.log_from_loop(logged, names_of_run(logged.run_id))
+
+    def beat(self, heartbeat: Heartbeat) -> HeartbeatResponse:
+        """Note that runs are alive, and find those that are not. Raises MlkeepException."""
+        told = self.call(heartbeat)
+        self.find_lost(self._watch.look(2 * (heartbeat.interval_ms or 0) + 2_000))
+        return cast("HeartbeatResponse", told)
+
+    def find_lost(self, watched_ms: int = limits.MAX_INT64) -> int:
+        """Give runs up that nothing is heard of any more; how many.
+
+        Those count that are to be heard of more often than every `watched_ms`, for which time somebody was there to hear.
+
+        Raises:
+            Unavailable: the storage cannot be used.
+        """
+        return heartbeats.find_lost(self.storage, self.settings, now_ms(), watched_ms)
+
+    async def find_lost_async(self, watched_ms: int) -> int:
+        """`find_lost` for an event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self.find_lost, watched_ms)
 
     def find_twin(self, uri: str, size: int, sha256: str = "") -> str | None:
         """The URI of a recorded file with these bytes in the same experiment, but not the one at `uri`; None if there is none.
@@ -153,7 +177,7 @@ class Dispatcher:
 
     def _operation(self, case: UseCase, request: Request, caller: Caller) -> Callable[[Transaction], Message]:
         def operation(tx: Transaction) -> Message:
-            return case(Call(tx, caller, self._settings, now_ms()), request)
+            return case(Call(tx, caller, self.settings, now_ms()), request)
 
         return operation
 

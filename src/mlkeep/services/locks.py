@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from mlkeep.core.artifact_owners import OwnerKind, claims
 from mlkeep.storage.contract import EVERYTHING
-from mlkeep.wire import artifacts, evaluation_datasets, experiments, logged_models, registry, runs
+from mlkeep.wire import artifacts, evaluation_datasets, experiments, heartbeats, logged_models, registry, runs
 from mlkeep.wire.message import Request
 
 Touched: TypeAlias = tuple[str, ...]
@@ -41,6 +41,10 @@ def names_of_run(run_id: str) -> Touched:
 
 def _run(request: Any) -> Touched:
     return names_of_run(request.run_id)
+
+
+def _runs(request: heartbeats.Heartbeat) -> Touched:
+    return tuple(dict.fromkeys(name for run_id in request.run_ids for name in names_of_run(run_id)))
 
 
 def _new_run(request: runs.CreateRun) -> Touched:
@@ -136,6 +140,7 @@ RULES: dict[type[Request], Callable[[Any], Touched]] = {
     runs.LogInputs: _run_and_datasets,
     runs.LogOutputs: _run,
     runs.LogModelRecord: _run,
+    heartbeats.Heartbeat: _runs,
     logged_models.CreateLoggedModel: _nothing,
     logged_models.FinalizeLoggedModel: _logged_model,
     logged_models.DeleteLoggedModel: _logged_model,

@@ -11,6 +11,7 @@ from mlkeep.core.filters import RUNS
 from mlkeep.core.ids import check_run_id, new_run_id
 from mlkeep.core.names import check_length, made_up_name
 from mlkeep.core.projection import run_fields
+from mlkeep.services import heartbeats
 from mlkeep.services.call import Call
 from mlkeep.services.locations import below
 from mlkeep.services.paging import search_for
@@ -65,8 +66,10 @@ def update(call: Call, request: wire.UpdateRun) -> wire.UpdateRunResponse:
     )
     if request.run_name:
         call.tx.tags.put(key, {RUN_NAME_TAG: request.run_name})
-    if status is not None and RunStatus.is_terminated(status):
-        call.tx.metrics.seal(key)
+    if status is not None:
+        heartbeats.forget(call, key, request.run_id)
+        if RunStatus.is_terminated(status):
+            call.tx.metrics.seal(key)
     return wire.UpdateRunResponse(run_info=wire.RunInfo.of(call.tx.runs.get_info(request.run_id)))
 
 

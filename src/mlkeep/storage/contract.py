@@ -237,6 +237,51 @@ class RunStore(Protocol):
         ...
 
 
+class HeardRun(msgspec.Struct, frozen=True):
+    """How a run stands that somebody says is alive; `is_lost` says that it was given up before."""
+
+    key: RunKey
+    status: str
+    lifecycle_stage: str
+    is_lost: bool
+
+
+class OverdueRun(msgspec.Struct, frozen=True):
+    """A run of which nothing was heard any more since `last_at_ms`; `is_running` says that something should have been."""
+
+    key: RunKey
+    run_id: str
+    last_at_ms: int
+    is_running: bool
+
+
+class HeartbeatStore(Protocol):
+    """When runs were last heard of, and until when they are waited for. A run that was never heard of is not in here."""
+
+    def heard(self, run_ids: Sequence[str]) -> dict[str, HeardRun]:
+        """Those of these runs that there are, deleted or not."""
+        ...
+
+    def put(self, runs: Sequence[RunKey], at_ms: int, until_ms: int) -> None:
+        """Note that runs were heard of, and are waited for until then. None of them is lost any more."""
+        ...
+
+    def overdue(self, now_ms: int, watched_ms: int, limit: int, among: Sequence[str] | None = None) -> list[OverdueRun]:
+        """Runs that are waited for no longer, and not lost yet, the longest overdue first; at most `limit`.
+
+        Left out are those that were to be waited for longer than `watched_ms`. With `among`, only these runs count.
+        """
+        ...
+
+    def lose(self, runs: Sequence[RunKey]) -> None:
+        """Give runs up: they are waited for no longer, and are lost until they are heard of again."""
+        ...
+
+    def forget(self, runs: Sequence[RunKey]) -> list[RunKey]:
+        """Take out runs of which nothing need be heard; those of them that were lost."""
+        ...
+
+
 class MetricStore(Protocol):
     """Points of series, each belonging to a run and a key."""
 
@@ -433,6 +478,8 @@ class Transaction(Protocol):
     def experiments(self) -> ExperimentStore: ...
     @property
     def runs(self) -> RunStore: ...
+    @property
+    def heartbeats(self) -> HeartbeatStore: ...
     @property
     def metrics(self) -> MetricStore: ...
     @property

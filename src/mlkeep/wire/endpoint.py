@@ -52,6 +52,8 @@ class AuditTag(enum.Enum):
     RUN_CREATED = "run:created"
     RUN_DELETED = "run:deleted"
     RUN_RESTORED = "run:restored"
+    RUN_LOST = "run:lost"
+    RUN_RETURNED = "run:returned"
     MODEL_CREATED = "model:created"
     MODEL_UPDATED = "model:updated"
     MODEL_RENAMED = "model:renamed"

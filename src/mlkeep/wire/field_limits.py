@@ -7,7 +7,7 @@ from typing import Any
 from mlkeep.core import limits
 from mlkeep.core.ids import RUN_ID_PATTERN
 from mlkeep.core.projection import MAX_FIELDS
-from mlkeep.wire import artifacts, charts, columns, experiments, logged_models, metrics, registry, runs
+from mlkeep.wire import artifacts, charts, columns, experiments, heartbeats, logged_models, metrics, registry, runs
 from mlkeep.wire.bounds import BOUNDS
 from mlkeep.wire.message import Request
 
@@ -44,6 +44,8 @@ LIMITS: dict[tuple[type[Request], str], dict[str, Any]] = {
     (runs.DatasetFields, "profile"): {"maxLength": limits.MAX_DATASET_PROFILE_LENGTH},
     (runs.SearchRuns, "max_results"): {"minimum": 0, "maximum": limits.MAX_RUNS_PER_PAGE},
     (runs.SearchRuns, "fields"): {"maxItems": MAX_FIELDS},
+    (heartbeats.Heartbeat, "run_ids"): {"maxItems": limits.MAX_RUNS_PER_HEARTBEAT},
+    (heartbeats.Heartbeat, "interval_ms"): {"minimum": 1, "maximum": limits.MAX_HEARTBEAT_INTERVAL_MS},
     (metrics.LogMetric, "key"): {"maxLength": limits.MAX_KEY_LENGTH},
     (metrics.LogMetric, "timestamp"): {"minimum": 0},
     (metrics.MetricInput, "key"): {"maxLength": limits.MAX_KEY_LENGTH},

@@ -55,6 +55,7 @@ ARCHIVE_PATH = f"{TRANSFER_ROOT}/archive"
 class ServerInfo(Message, frozen=True, kw_only=True, omit_defaults=False):
     """What MLflow's clients ask a server about itself, and what mlkeep's clients do: the fields that begin with `mlkeep_`.
 
+    `mlkeep_heartbeats` says that the server takes heartbeats (`wire.heartbeats`).
     `mlkeep_transfer` is the version of what `wire.uploads` describes, 0 if the server has no artifact proxy.
     `mlkeep_manifest` says that the server itself records what passes through its proxy. `mlkeep_columns` is the size in
     bytes of the largest `log-batch` with points in columns (`wire.columns`), 0 if the server takes none.
@@ -66,6 +67,7 @@ class ServerInfo(Message, frozen=True, kw_only=True, omit_defaults=False):
     multipart_downloads_enabled: bool
     presigned_upload_run_id_supported: bool = True
     presigned_upload_model_id_supported: bool = True
+    mlkeep_heartbeats: bool = False
     mlkeep_transfer: int = 0
     mlkeep_manifest: bool = False
     mlkeep_columns: int = 0

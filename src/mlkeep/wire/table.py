@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import re
 
-from mlkeep.wire import artifacts, charts, evaluation_datasets, experiments, logged_models, metrics, registry, runs
+from mlkeep.wire import (
+    artifacts,
+    charts,
+    evaluation_datasets,
+    experiments,
+    heartbeats,
+    logged_models,
+    metrics,
+    registry,
+    runs,
+)
 from mlkeep.wire.endpoint import Endpoint
 from mlkeep.wire.message import Request
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *experiments.ENDPOINTS,
     *runs.ENDPOINTS,
+    *heartbeats.ENDPOINTS,
     *metrics.ENDPOINTS,
     *charts.ENDPOINTS,
     *artifacts.ENDPOINTS,

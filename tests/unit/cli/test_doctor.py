@@ -60,7 +60,7 @@ def test_a_database_and_its_artifacts_are_found_well(mlkeep: Run, store: Path, t
 
     opened, probed = checks(result)
     assert result.exit_code == 0
-    assert re.fullmatch(r"ok    tracking store: opened in \d+ ms; schema revision 0004", opened)
+    assert re.fullmatch(r"ok    tracking store: opened in \d+ ms; schema revision 0005", opened)
     assert re.fullmatch(f"ok    artifact store: {PROBE}{re.escape(str(tmp_path))}/kept/artifacts/0", probed)
     assert sorted(tmp_path.rglob("*")) == before
 

@@ -100,6 +100,25 @@ def test_list_shows_the_latest_start_first(mlkeep: Run, client: MlkeepClient) ->
     assert deleted.stdout.splitlines()[2:] == [f"1970-01-01 00:00:02 UTC  gone  {gone}"]
 
 
+def test_lost_runs_are_marked(mlkeep: Run, client: MlkeepClient) -> None:
+    lost = client.create_run("0", start_time=1_000, run_name="lost", tags={"mlkeep.lost": "2026-01-02T03:04:05Z"})
+    ended = client.create_run("0", start_time=2_000, run_name="ended")
+    client.set_terminated(ended.info.run_id)
+
+    assert mlkeep("runs", "list", "--experiment-id", "0").stdout.splitlines() == [
+        "Date                     Name   ID                                Status",
+        "-----------------------  -----  --------------------------------  --------------",
+        f"1970-01-01 00:00:02 UTC  ended  {ended.info.run_id}  FINISHED",
+        f"1970-01-01 00:00:01 UTC  lost   {lost.info.run_id}  RUNNING (LOST)",
+    ]
+    described = [mlkeep("runs", "describe", "--run-id", run.info.run_id) for run in (lost, ended)]
+    assert [result.stderr for result in described] == [
+        "RUNNING (LOST): nothing was heard of its trainer since 2026-01-02T03:04:05Z.\n",
+        "",
+    ]
+    assert json.loads(described[0].stdout)["data"]["tags"]["mlkeep.lost"] == "2026-01-02T03:04:05Z"
+
+
 def test_list_of_an_experiment_that_is_not_there_is_an_error(mlkeep: Run) -> None:
     result = mlkeep("runs", "list", "--experiment-id", "7")
 

@@ -7,7 +7,7 @@ import pytest
 from mlkeep.services import dispatch, locks
 from mlkeep.services.locks import touched
 from mlkeep.storage.contract import EVERYTHING
-from mlkeep.wire import artifacts, experiments, logged_models, registry, runs
+from mlkeep.wire import artifacts, experiments, heartbeats, logged_models, registry, runs
 from mlkeep.wire.message import Request
 
 MODEL = f"m-{'0' * 32}"
@@ -35,6 +35,8 @@ def test_every_request_that_changes_something_has_a_rule() -> None:
             registry.RenameRegisteredModel(name="a", new_name="b"),
             {"registered-model/a", "registered-model/b"},
         ),
+        (heartbeats.Heartbeat(run_ids=["a", "b", "a"], interval_ms=1), {"run/a", "run/b"}),
+        (heartbeats.Heartbeat(run_ids=[f"r{i}" for i in range(17)], interval_ms=1), {EVERYTHING}),
         (registry.SetAlias(name="a", alias="x", version="1"), {"registered-model/a"}),
         (registry.CreateModelVersion(name="a", source="s3://b"), {"registered-model/a"}),
         (

@@ -9,14 +9,14 @@ import pytest
 
 from mlkeep.services import dispatch
 from mlkeep.services.logged import LOGS
-from mlkeep.wire import artifacts, evaluation_datasets, experiments, logged_models, metrics, registry, runs
+from mlkeep.wire import artifacts, evaluation_datasets, experiments, heartbeats, logged_models, metrics, registry, runs
 from mlkeep.wire.columns import LogColumns
 from mlkeep.wire.endpoint import AJAX_ONLY, OWN, AuditTag, Endpoint, Permission
 from mlkeep.wire.message import Empty, Message, Request
 from mlkeep.wire.quick import QUICK
 from mlkeep.wire.table import BY_REQUEST, ENDPOINTS, NOT_OFFERED, not_offered
 
-MODULES = (artifacts, evaluation_datasets, experiments, logged_models, metrics, registry, runs)
+MODULES = (artifacts, evaluation_datasets, experiments, heartbeats, logged_models, metrics, registry, runs)
 LISTINGS: tuple[type[Request], ...] = (artifacts.ListArtifacts, artifacts.ListLoggedModelArtifacts)
 """Requests that are not answered in one transaction."""
 
@@ -117,6 +117,7 @@ def test_every_verb_and_path_of_the_protocol_is_there() -> None:
         "artifacts/manifest",
         "experiments/{experiment_id}/counts",
         "metrics/chart",
+        "runs/heartbeat",
     }
     assert {row.path for row in ENDPOINTS if row.version == OWN} == ours
     assert {row.version for row in ENDPOINTS if not row.path.startswith("datasets/")} == {"2.0", OWN}

@@ -139,6 +139,18 @@ runs = Table(
 )
 Index("ix_runs_newest", runs.c.experiment_id, runs.c.lifecycle, runs.c.start_ms.desc(), runs.c.run_id)
 
+# Who says of a run that it is alive writes here, often; the run itself is left as it is. A run that is lost is waited for
+# until no time. Who ends a run takes it out; what code of before revision 0005 ends is found when it is overdue.
+heartbeats = Table(
+    "heartbeats",
+    metadata,
+    Column("run_id", ForeignKey(runs.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("last_at_ms", BigInteger, nullable=False),
+    Column("expires_at_ms", BigInteger),
+    sqlite_with_rowid=False,
+)
+Index("ix_heartbeats_expires_at_ms", heartbeats.c.expires_at_ms)
+
 metric_tail = Table(
     "metric_tail",
     metadata,

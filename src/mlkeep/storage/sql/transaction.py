@@ -8,6 +8,7 @@ from mlkeep.storage.sql.artifact_files import SqlArtifactFiles
 from mlkeep.storage.sql.evaluation_datasets import SqlEvaluationDatasets
 from mlkeep.storage.sql.events import SqlEvents
 from mlkeep.storage.sql.experiments import SqlExperiments
+from mlkeep.storage.sql.heartbeats import SqlHeartbeats
 from mlkeep.storage.sql.inputs import SqlInputs
 from mlkeep.storage.sql.logged_models import SqlLoggedModels
 from mlkeep.storage.sql.metrics import SqlMetrics
@@ -32,6 +33,10 @@ class SqlTransaction:
     @cached_property
     def runs(self) -> SqlRuns:
         return SqlRuns(self.session)
+
+    @cached_property
+    def heartbeats(self) -> SqlHeartbeats:
+        return SqlHeartbeats(self.session)
 
     @cached_property
     def metrics(self) -> SqlMetrics:

@@ -23,6 +23,7 @@ from mlkeep.testing.conformance.client import ClientPromises
 from mlkeep.testing.conformance.evaluation_datasets import EvaluationDatasetPromises, EvaluationDatasetSearchPromises
 from mlkeep.testing.conformance.experiment_counts import ExperimentCountPromises
 from mlkeep.testing.conformance.experiments import ExperimentPromises, ExperimentSearchPromises
+from mlkeep.testing.conformance.heartbeats import HeartbeatPromises
 from mlkeep.testing.conformance.logged_models import LoggedModelPromises, LoggedModelSearchPromises
 from mlkeep.testing.conformance.manifest import ManifestPromises
 from mlkeep.testing.conformance.metrics import MetricPromises
@@ -57,6 +58,7 @@ __all__ = [
     "ExperimentCountPromises",
     "ExperimentPromises",
     "ExperimentSearchPromises",
+    "HeartbeatPromises",
     "LoggedModelPromises",
     "LoggedModelSearchPromises",
     "ManifestPromises",

@@ -16,10 +16,10 @@ from mlkeep.storage.sql.dialect import Backend, backend_at
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0004"
+HEAD = "0005"
 """The revision this version of mlkeep works with; a test holds it against the scripts."""
 
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 """Every revision this version knows, oldest first."""
 
 _BASE = "base"
