@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import msgspec
@@ -12,7 +12,7 @@ import msgspec
 class Answer(msgspec.Struct, frozen=True):
     """What one request is answered. `sent` bytes of the body are sent before the connection is closed, if it is given.
 
-    With `hangs`, nothing is sent until the server ends.
+    With `hangs`, nothing is sent until the server ends; with `delay_s`, not before so many seconds.
     """
 
     status: int = 200
@@ -20,6 +20,7 @@ class Answer(msgspec.Struct, frozen=True):
     headers: dict[str, str] = {}
     sent: int | None = None
     hangs: bool = False
+    delay_s: float = 0
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -39,18 +40,25 @@ class _Server(ThreadingHTTPServer):
 
 
 class ScriptedServer:
-    """A server of this process on a free port. Each request takes the next answer; the last is given again and again."""
+    """A server of this process. Each request takes the next answer; the last is given again and again.
 
-    def __init__(self, answers: Sequence[Answer] = ()) -> None:
-        """Start it."""
+    Requests to the paths in `fixed` are answered with what it says, and are not kept in `asked`.
+    """
+
+    def __init__(
+        self, answers: Sequence[Answer] = (), *, fixed: Mapping[str, Answer] | None = None, port: int = 0
+    ) -> None:
+        """Start it, on this port or a free one."""
         self.answers = list(answers)
+        self.fixed = dict(fixed or {})
         self.asked: list[Asked] = []
         self._ended = threading.Event()
         self._lock = threading.Lock()
-        self._server = _Server(("127.0.0.1", 0), self._handler())
+        self._server = _Server(("127.0.0.1", port), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.port = self._server.server_port
+        self.url = f"http://127.0.0.1:{self.port}"
 
     def end(self) -> None:
         """Stop it; requests that hang are dropped."""
@@ -60,6 +68,8 @@ class ScriptedServer:
         self._server.server_close()
 
     def _next(self, request: Asked) -> Answer:
+        if (always := self.fixed.get(request.target)) is not None:
+            return always
         with self._lock:
             self.asked.append(request)
             return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
@@ -74,8 +84,7 @@ class ScriptedServer:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 body = self.rfile.read(int(headers.get("content-length", 0)))
                 answer = server._next(Asked(self.command, self.path, headers, body))
-                if answer.hangs:
-                    server._ended.wait()
+                if server._ended.wait(None if answer.hangs else answer.delay_s):
                     self.close_connection = True
                     return
                 self.send_response_only(answer.status)

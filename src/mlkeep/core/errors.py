@@ -35,6 +35,11 @@ class MlkeepException(Exception):  # noqa: N818 - the name MLflow scripts know, 
 
     code: ClassVar[str] = "INTERNAL_ERROR"
 
+    http_status: int | None = None
+    """The status of the answer that told of this, if a server's did."""
+    retry_after_s: float | None = None
+    """After how many seconds the server wants to be asked again, if it said so."""
+
     def __init__(self, message: object, error_code: str | None = None, **kwargs: Any) -> None:
         self.message = str(message)
         self.error_code = error_code or type(self).code

@@ -19,6 +19,9 @@ MAX_PARAMS_PER_BATCH = 100
 MAX_TAGS_PER_BATCH = 100
 MAX_ENTITIES_PER_BATCH = 1_000
 
+MAX_BATCH_BODY_BYTES = 1_000_000
+"""Bytes of a batch as JSON: what MLflow documents."""
+
 MAX_COLUMNS_BODY_BYTES = 16 * 1024 * 1024
 """Bytes of a batch of points in columns: some 700,000 points."""
 MAX_COLUMNS_PER_BATCH = 100_000

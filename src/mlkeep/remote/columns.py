@@ -59,6 +59,31 @@ def halves(batch: LogBatch) -> tuple[LogBatch, LogBatch]:
     return first, LogBatch(run_id=batch.run_id, metrics=batch.metrics[middle:])
 
 
+def halves_of(request: LogColumns) -> tuple[LogColumns, LogColumns] | None:
+    """Columns in two parts, the first of which has the params and tags; None if there is one point at the most."""
+    columns, middle = request.columns, len(request.columns) // 2
+    first, second = columns[:middle], columns[middle:]
+    if len(columns) == 1:
+        whole = columns[0]
+        middle = len(_numbers("d", whole.values)) // 2
+        if not middle:
+            return None
+        first = [_cut(whole, slice(middle))]
+        second = [_cut(whole, slice(middle, None))]
+    if not second:
+        return None
+    return msgspec.structs.replace(request, columns=first), LogColumns(run_id=request.run_id, columns=second)
+
+
+def _cut(column: Column, rows: slice) -> Column:
+    return msgspec.structs.replace(
+        column,
+        steps=_binary("q", _numbers("q", column.steps)[rows]),
+        timestamps=_binary("q", _numbers("q", column.timestamps)[rows]),
+        values=_binary("d", _numbers("d", column.values)[rows]),
+    )
+
+
 def as_batches(request: LogColumns) -> Iterator[LogBatch]:
     """The same in batches of the protocol, whose columns are binary. The first ones have the params and tags."""
     params, tags = request.params, request.tags

@@ -11,12 +11,13 @@ from urllib.parse import unquote, urlencode, urlsplit
 
 import msgspec
 import urllib3
-from urllib3.exceptions import HTTPError, InsecureRequestWarning
+from urllib3.exceptions import HTTPError, InsecureRequestWarning, ProtocolError
 from urllib3.util import Retry, Timeout
 
 from mlkeep.core.errors import InternalError, InvalidInput, MlkeepException, Unavailable
 from mlkeep.core.settings import backoff_factor_s, backoff_jitter_s, request_retries, request_timeout_s
 from mlkeep.remote import settings
+from mlkeep.remote.bodies import BytesBody
 from mlkeep.version import __version__
 from mlkeep.wire import errors
 
@@ -31,6 +32,9 @@ HASTY_TIMEOUT_S = 10
 
 _SENT_AT_ONCE = 256 * 1024
 """Bytes for which the timeout holds when they are sent: a line may be slow, but must not stand still."""
+
+_SLOW_BYTES_PER_S = 64 * 1024
+"""A line that is slower is none. What the system has taken to be sent may be on its way for as long before an answer comes."""
 
 _CONNECTIONS = 32
 """Connections to one server that are kept for the next request."""
@@ -73,6 +77,11 @@ class Transport:
         other._is_hasty = True  # noqa: SLF001 - of the same class
         return other
 
+    @property
+    def is_hasty(self) -> bool:
+        """Whether requests are made once."""
+        return self._is_hasty
+
     def close(self) -> None:
         """Close the connections that wait for the next request."""
         self._pool.clear()
@@ -85,15 +94,18 @@ class Transport:
         query: Mapping[str, Any] | None = None,
         body: bytes | None = None,
         content_type: str = "application/json",
+        encoding: str = "",
         at_least_s: float = 0,
     ) -> bytes:
-        """The body of the answer to a small request. `at_least_s` is how long it may well take.
+        """The body of the answer to a small request, whose body is encoded so. `at_least_s` is how long it may well take.
 
         Raises:
             MlkeepException: what the server tells of.
             Unavailable: the server does not answer.
         """
         headers = {"Content-Type": content_type} if body is not None else {}
+        if encoding:
+            headers["Content-Encoding"] = encoding
         timeout_s = max(request_timeout_s(), at_least_s)
         data: bytes = self._request(method, path, query=query, body=body, headers=headers, timeout_s=timeout_s).data
         return data
@@ -151,23 +163,41 @@ class Transport:
         url = self.base + path + (f"?{urlencode(query, doseq=True)}" if query else "")
         if timeout_s is None:
             timeout_s = request_timeout_s()
+        headers = {**_standing_headers(self._own), **(headers or {})}
+        timeout = Timeout(timeout_s)
         if self._is_hasty:
-            timeout_s, retries = min(timeout_s, HASTY_TIMEOUT_S), Retry(0, redirect=3)
-        try:
-            response = self._pool.request(
+            retries, timeout = Retry(0, redirect=3), _hasty_timeout(timeout_s, body)
+            if isinstance(body, bytes) and len(body) > _SENT_AT_ONCE:
+                headers["Content-Length"] = str(len(body))
+                body = BytesBody(body)
+
+        def request() -> urllib3.BaseHTTPResponse:
+            return self._pool.request(
                 method,
                 url,
                 body=body,
-                headers={**_standing_headers(self._own), **(headers or {})},
-                timeout=Timeout(timeout_s),
+                headers=headers,
+                timeout=timeout,
                 retries=retries or _retries(),
                 preload_content=not stream,
             )
+
+        try:
+            try:
+                response = request()
+            except ProtocolError:
+                # A server may close a connection that nobody used for a while in the moment in which it is used again.
+                if not self._is_hasty:
+                    raise
+                if isinstance(body, BytesBody):
+                    body.seek(0)
+                response = request()
         except HTTPError as err:
             raise self._no_answer(err) from err
         if response.status not in (200, 206) and not (stream and response.status == 416):
             told = response.read() if stream else response.data
-            raise errors.from_answer(response.status, told, f"{method} {path}")
+            retry_after = response.headers.get("Retry-After")
+            raise errors.from_answer(response.status, told, f"{method} {path}", retry_after)
         return response
 
     def _no_answer(self, err: HTTPError) -> MlkeepException:
@@ -221,6 +251,13 @@ def _retries() -> Retry:
     )
 
 
+def _hasty_timeout(timeout_s: float, body: Any) -> Timeout:
+    """Also while it is sent the timeout is for each piece of a body, but an answer comes after all of it has arrived."""
+    patience_s = min(timeout_s, HASTY_TIMEOUT_S)
+    arriving_s = len(body) / _SLOW_BYTES_PER_S if isinstance(body, bytes) else 0
+    return Timeout(connect=patience_s, read=patience_s + arriving_s)
+
+
 def _standing_headers(own: settings.Credentials) -> dict[str, str]:
     headers = {"User-Agent": f"mlkeep-python-client/{__version__}"}
     known = own if own.username is not None else settings.credentials()
@@ -256,9 +293,12 @@ def _reason(err: BaseException) -> str:
 
 
 def decoded(transport: Transport, body: bytes, kind: type[M], what: str = "") -> M:
-    """A message of the server, in answer to `what`. Raises InternalError: it is another one."""
+    """A message of the server, in answer to `what`. Raises InternalError: it is another one.
+
+    Where nothing may be lost an empty answer is no message: it may come from something between here and the server.
+    """
     try:
-        return msgspec.json.decode(body or b"{}", type=kind, strict=False)
+        return msgspec.json.decode(body or (b"" if transport.is_hasty else b"{}"), type=kind, strict=False)
     except (msgspec.DecodeError, UnicodeDecodeError) as err:
         asked = f" {what}" if what else ""
         raise InternalError(

@@ -42,6 +42,10 @@ class Door(Protocol):
         """Log points in binary columns, as a whole unless the server takes them one by one. Raises MlkeepException."""
         ...
 
+    def takes_run_ids(self) -> bool:
+        """Whether a run gets the id that it is created with; official MLflow makes one up. Raises MlkeepException."""
+        ...
+
 
 @functools.cache
 def door_to(uri: str) -> Door:

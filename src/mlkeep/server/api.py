@@ -25,10 +25,12 @@ from litestar.status_codes import (
 from mlkeep.core import limits
 from mlkeep.core.errors import BadRequest, InternalError, InvalidInput, MlkeepException, NoSuchEndpoint, NotOffered
 from mlkeep.core.ids import DEFAULT_WORKSPACE
+from mlkeep.server.options import MAX_BODY_BYTES
 from mlkeep.services.call import Caller
 from mlkeep.services.dispatch import Dispatcher
 from mlkeep.web.access import request_id_of
 from mlkeep.web.bodies import ClientGone
+from mlkeep.web.unpacking import ENCODINGS, TooLarge, unpacked
 from mlkeep.wire.columns import MSGPACK, LogColumns
 from mlkeep.wire.decode import from_body, from_query
 from mlkeep.wire.endpoint import Endpoint
@@ -89,28 +91,47 @@ async def _from_get(kind: type[WireRequest], request: AnyRequest, extra: Mapping
 
 
 async def _from_body(kind: type[WireRequest], request: AnyRequest, extra: Mapping[str, str] | None) -> WireRequest:
-    _check_is_plain(request)
+    encoding = _encoding(request)
     if request.method in {"POST", "PUT"}:
         check_is_json(request.headers.get("content-type", ""))
-    return from_body(kind, await request.body(), extra)
+    most = request.route_handler.resolve_request_max_body_size()
+    return from_body(kind, await _body(request, encoding, MAX_BODY_BYTES if most is None else most), extra)
 
 
 async def _from_columns(request: AnyRequest) -> LogColumns:
-    _check_is_plain(request)
-    body = await request.body()
+    body = await _body(request, _encoding(request), limits.MAX_COLUMNS_BODY_BYTES)
     if len(body) > limits.MAX_COLUMNS_BODY_BYTES:
-        raise ClientException(
-            status_code=HTTP_413_REQUEST_ENTITY_TOO_LARGE, extra={"most": limits.MAX_COLUMNS_BODY_BYTES}
-        )
+        raise _too_large(limits.MAX_COLUMNS_BODY_BYTES)
     return await asyncio.to_thread(from_msgpack, body)
 
 
-def _check_is_plain(request: AnyRequest) -> None:
-    if (encoding := request.headers.get("content-encoding", "identity")).lower() != "identity":
+async def _body(request: AnyRequest, encoding: str, most: int) -> bytes:
+    """The body of a request, which may have `most` bytes when it is unpacked."""
+    body = await request.body()
+    if not encoding:
+        return body
+    try:
+        return await asyncio.to_thread(unpacked, body, encoding, most)
+    except TooLarge as err:
+        raise _too_large(most) from err
+
+
+def _too_large(most: int) -> ClientException:
+    return ClientException(status_code=HTTP_413_REQUEST_ENTITY_TOO_LARGE, extra={"most": most})
+
+
+def _encoding(request: AnyRequest) -> str:
+    """How the body is packed; "" if it is not. Raises ClientException: in a way that is not undone."""
+    encoding: str = request.headers.get("content-encoding", "identity")
+    if encoding.lower() == "identity":
+        return ""
+    if encoding.lower() not in ENCODINGS:
         raise ClientException(
-            f"The request body has the Content-Encoding '{encoding[:100]}', which this server does not undo: send it plain.",
+            f"The request body has the Content-Encoding '{encoding[:100]}', which this server does not undo: send it plain, "
+            f"or as {' or '.join(ENCODINGS)}.",
             status_code=HTTP_415_UNSUPPORTED_MEDIA_TYPE,
         )
+    return encoding.lower()
 
 
 def media_type(content_type: str) -> str:

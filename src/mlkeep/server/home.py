@@ -13,6 +13,7 @@ from mlkeep.server.api import json_response
 from mlkeep.server.artifacts.routes import Served
 from mlkeep.services.dispatch import Dispatcher
 from mlkeep.version import __version__
+from mlkeep.web.unpacking import ENCODINGS
 from mlkeep.wire.openapi import document
 from mlkeep.wire.resources import OPENAPI_PATH, SERVER_INFO_PATHS, ServerInfo
 from mlkeep.wire.uploads import TRANSFER_VERSION
@@ -70,6 +71,7 @@ def home_routes(
         mlkeep_transfer=0 if served is None else TRANSFER_VERSION,
         mlkeep_manifest=served is not None and dispatcher is not None,
         mlkeep_columns=0 if dispatcher is None else min(max_body_bytes, limits.MAX_COLUMNS_BODY_BYTES),
+        mlkeep_encodings=[] if dispatcher is None else list(ENCODINGS),
     )
 
     @get("/")

@@ -111,6 +111,10 @@ class Dispatcher:
         """Log points in columns. Raises MlkeepException."""
         self.call(request)
 
+    def takes_run_ids(self) -> bool:
+        """Whether a run gets the id that it is created with."""
+        return True
+
     async def call_async(self, request: Request, caller: Caller = NOBODY) -> Message:
         """The answer to a request that was decoded, for an event loop. Raises MlkeepException."""
         if (log := LOGS.get(type(request))) is not None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import time
+from email.utils import mktime_tz, parsedate_tz
+
 import msgspec
 
 from mlkeep.core import errors
@@ -71,10 +75,10 @@ def _clipped(message: str) -> str:
     return f"{message[:kept]} [... {len(message) - 2 * kept} characters left out ...] {message[-kept:]}"
 
 
-def from_answer(status: int, body: bytes, asked: str = "this") -> MlkeepException:
+def from_answer(status: int, body: bytes, asked: str = "this", retry_after: str | None = None) -> MlkeepException:
     """The error that an answer of `status` other than 200 tells of; `asked` is the verb and path of the request.
 
-    Its text starts with the code, as MLflow's does, because scripts look for the code in the text.
+    It knows the status, and what the header `Retry-After` says. Its text starts with the code, as MLflow's does, because scripts look for the code in the text.
     """
     try:
         told = msgspec.json.decode(body, type=ErrorBody)
@@ -86,4 +90,22 @@ def from_answer(status: int, body: bytes, asked: str = "this") -> MlkeepExceptio
         text = f"the server does not offer {asked}; is it older than what was asked of it, or no tracking server?"
     else:
         text = told.message or body.decode("utf-8", "replace").strip()[:1_000]
-    return kind(f"{code}: {text or f'the server answered with status {status}'}", error_code=code)
+    error = kind(f"{code}: {text or f'the server answered with status {status}'}", error_code=code)
+    error.http_status = status
+    error.retry_after_s = None if retry_after is None else seconds_until(retry_after)
+    return error
+
+
+def seconds_until(retry_after: str) -> float | None:
+    """How long from now it is until what a header `Retry-After` says, in seconds or as a date; None if it says neither."""
+    try:
+        seconds = float(retry_after)
+    except ValueError:
+        date = parsedate_tz(retry_after)
+        if date is None:
+            return None
+        try:
+            seconds = mktime_tz(date) - time.time()
+        except (ValueError, OverflowError):
+            return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None

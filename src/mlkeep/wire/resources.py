@@ -59,6 +59,7 @@ class ServerInfo(Message, frozen=True, kw_only=True, omit_defaults=False):
     `mlkeep_transfer` is the version of what `wire.uploads` describes, 0 if the server has no artifact proxy.
     `mlkeep_manifest` says that the server itself records what passes through its proxy. `mlkeep_columns` is the size in
     bytes of the largest `log-batch` with points in columns (`wire.columns`), 0 if the server takes none.
+    `mlkeep_encodings` names the values of `Content-Encoding` that it undoes in bodies of the endpoint table.
     """
 
     store_type: str
@@ -71,6 +72,7 @@ class ServerInfo(Message, frozen=True, kw_only=True, omit_defaults=False):
     mlkeep_transfer: int = 0
     mlkeep_manifest: bool = False
     mlkeep_columns: int = 0
+    mlkeep_encodings: list[str] = []
 
 
 class Resource(msgspec.Struct, frozen=True):

@@ -14,7 +14,7 @@ from mlkeep.core.errors import MlkeepException
 from mlkeep.core.names import check_key, invalid
 from mlkeep.remote.settings import number
 from mlkeep.sdk.journal import records
-from mlkeep.sdk.journal.delivery import Delivery, asked, is_refusal
+from mlkeep.sdk.journal.delivery import Delivery, asked, is_answer
 from mlkeep.sdk.journal.file import Journal
 from mlkeep.sdk.journal.link import Link
 from mlkeep.sdk.journal.local_run import LocalRun
@@ -25,6 +25,9 @@ from mlkeep.wire.message import Request
 
 DEFAULT_MAX_BYTES = 4 * 1024**3
 """How large a journal may become unless `MLKEEP_JOURNAL_MAX_BYTES` says otherwise: some 80 million points."""
+
+DRAIN_S = 10
+"""How long the end of a run, and who reads, wait for what is being sent, unless `MLKEEP_FLUSH_TIMEOUT` says otherwise."""
 
 
 class Recorder:
@@ -39,10 +42,11 @@ class Recorder:
         self._lock = threading.Lock()
         self._journal: Journal | None = None
         self._delivery: Delivery | None = None
+        self._asked = self._asked_and_sent = 0
 
     def begin(self, request: runs.CreateRun) -> None:
         """Have the run made at the server, later."""
-        self._append(records.encoded(asked(request)))
+        self._journal_asked(request)
 
     def log(self, at_ms: int, step: int, values: dict[str, float]) -> None:
         """Log points of one step and time. Raises InvalidInput: a key, the step or the time cannot be."""
@@ -57,6 +61,8 @@ class Recorder:
     def log_measured(self, measured: Points) -> None:
         """Log points that belong to a logged model or were measured on a dataset. Raises InvalidInput, as `log`."""
         self._look_at(measured.values)
+        if not (0 <= measured.at_ms <= limits.MAX_INT64 and limits.MIN_INT64 <= measured.step <= limits.MAX_INT64):
+            self._refuse(measured.at_ms, measured.step)
         if self._local is not None:
             self._local.logged(measured.at_ms, measured.step, measured.values)
         self._append(records.encoded(measured))
@@ -64,34 +70,39 @@ class Recorder:
     def ask(self, request: Request) -> None:
         """Have the server do something that has no answer: now, or when it answers again.
 
+        What was asked before comes first. The end of a run comes after all that was logged, and is not waited for if some
+        of that has yet to be sent.
+
         Raises:
             MlkeepException: what the server says, if it does not want it.
         """
         checked(request)
-        if not self.is_local and not self.link.is_down:
+        if self._comes_next(request):
             try:
                 self.link.ask(self.translated(request))
             except MlkeepException as error:
-                if is_refusal(error) or not self.link.is_down:
+                if is_answer(error):
                     raise
             else:
                 return
         if self._local is not None:
             self._local.asked(request)
-        self._append(records.encoded(asked(request)))
+        self._journal_asked(request)
 
     def flush(self, timeout_s: float) -> bool:
-        """Wait until the server has everything; whether it has."""
+        """Wait until the server has everything that was logged before; whether it has."""
         journal = self._journal
-        return journal is None or self.link.flush(timeout_s, lambda: journal.is_sent)
+        return journal is None or self.link.flush(timeout_s, journal)
 
-    def close(self) -> None:
-        """Take nothing more. What is not sent stays on disk."""
+    def close(self) -> Path | None:
+        """Take nothing more. What is not sent stays on disk: in this file."""
         with self._lock:
             journal, self._journal = self._journal, None
-        if journal is not None:
-            self.link.remove(journal)
-            journal.close()
+        if journal is None:
+            return None
+        is_sent = journal.is_sent
+        self.link.let_go(journal)
+        return None if is_sent else journal.path
 
     @property
     def is_local(self) -> bool:
@@ -118,6 +129,24 @@ class Recorder:
             return request
         return msgspec.structs.replace(request, run_id=self.server_run_id)
 
+    def _comes_next(self, request: Request) -> bool:
+        """Whether the server may be asked now: it has what has to be there before, or soon has it."""
+        if self.is_local or self.link.is_down:
+            return False
+        if isinstance(request, runs.UpdateRun):
+            return self.is_sent
+        before = self._asked
+        if before > self._asked_and_sent:
+            if not self.flush(number("FLUSH_TIMEOUT", DRAIN_S, most=86_400)):
+                return False
+            self._asked_and_sent = before
+        return True
+
+    def _journal_asked(self, request: Request) -> None:
+        self._append(records.encoded(asked(request)))
+        with self._lock:
+            self._asked += 1
+
     def _append(self, record: bytes) -> None:
         (self._journal or self._opened()).append(record)
         self.link.wake()
@@ -127,7 +156,9 @@ class Recorder:
             if self._journal is None:
                 most = int(number("JOURNAL_MAX_BYTES", DEFAULT_MAX_BYTES, most=2**60))
                 self._journal = Journal(self._folder, self.run_id, self.link.tracking_uri, most)
-                self._delivery = self.link.add(self._journal)
+                self._delivery = self.link.add(self._journal, self._delivery)
+                if self._delivery.known is not None:
+                    self._journal.mark_known(self._delivery.known)
             return self._journal
 
     def _look_at(self, keys: Mapping[str, float]) -> None:

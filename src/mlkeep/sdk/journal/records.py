@@ -34,7 +34,7 @@ class Opened(msgspec.Struct, frozen=True, array_like=True, tag=0, kw_only=True):
     at_ms: int
 
 
-class Points(msgspec.Struct, frozen=True, array_like=True, tag=1):
+class Points(msgspec.Struct, frozen=True, array_like=True, tag=1, gc=False):
     """Points of one step and time, by key."""
 
     at_ms: int
