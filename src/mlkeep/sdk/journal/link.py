@@ -16,6 +16,7 @@ from mlkeep.sdk.journal import records
 from mlkeep.sdk.journal.delivery import Delivery, is_refusal, parts
 from mlkeep.sdk.journal.file import Journal, Unsent
 from mlkeep.sdk.journal.records import Damage, Placed
+from mlkeep.sdk.journal.syncing import send_orphans
 from mlkeep.wire.message import Request
 
 _log = logging.getLogger("mlkeep")
@@ -48,6 +49,7 @@ class Link:
         self._failures = 0
         self._try_at = 0.0
         self._rounds = 0
+        self._has_adopted = False
 
     @property
     def is_down(self) -> bool:
@@ -145,8 +147,15 @@ class Link:
                 self._succeed()
                 if not piece.held:
                     journal.mark_sent(piece, part.end)
+                self._adopt(journal)
             journal.mark_sent(piece, end, is_noted=False)
             journal.trim()
+
+    def _adopt(self, journal: Journal) -> None:
+        """Once the server answers, send it what processes left that are no more."""
+        if not self._has_adopted:
+            self._has_adopted = True
+            send_orphans(journal.path.parent, self.tracking_uri)
 
     def _fail(self, error: MlkeepException) -> None:
         if not self.is_down:

@@ -119,7 +119,8 @@ class Recorder:
         return msgspec.structs.replace(request, run_id=self.server_run_id)
 
     def _append(self, record: bytes) -> None:
-        (self._journal or self._opened()).append(record)
+        while not (self._journal or self._opened()).append(record):
+            pass  # it was closed just now
         self.link.wake()
 
     def _opened(self) -> Journal:
