@@ -86,6 +86,7 @@ if TYPE_CHECKING:
         start_run,
     )
     from mlkeep.sdk.images import Image
+    from mlkeep.sdk.sync import sync
 
 _FLUENT = (
     "ActiveModel ActiveRun RunOperations active_run clear_active_model create_experiment create_external_model "
@@ -104,6 +105,7 @@ _CONFIG = "get_registry_uri get_tracking_uri is_tracking_uri_set set_registry_ur
 _HOMES: dict[str, tuple[str, str]] = {
     **{name: ("mlkeep.sdk.fluent", name) for name in _FLUENT.split()},
     **{name: ("mlkeep.sdk.config", name) for name in _CONFIG.split()},
+    "sync": ("mlkeep.sdk.sync", "sync"),
     "Image": ("mlkeep.sdk.images", "Image"),
     "MlkeepClient": ("mlkeep.sdk.client", "MlkeepClient"),
     "MlflowClient": ("mlkeep.sdk.client", "MlkeepClient"),
@@ -196,6 +198,7 @@ __all__ = [
     "set_tracking_uri",
     "sklearn",
     "start_run",
+    "sync",
     "tracking",
     "types",
 ]

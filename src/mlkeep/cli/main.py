@@ -22,6 +22,8 @@ _COMMANDS = {
         "artifacts",
         "List, download, log, verify and delete files of runs and models.",
     ),
+    "sync": ("mlkeep.cli.sync", "sync", "Send what was logged while the server was not there."),
+    "journal": ("mlkeep.cli.journal", "journal", "Look at what was logged and is still on disk."),
     "models": ("mlkeep.cli.models", "models", "Serve models and predict with them."),
     "db": ("mlkeep.cli.db", "db", "Upgrade and check the schema of a database."),
     "doctor": ("mlkeep.cli.doctor", "doctor", "Check versions, the tracking store and the artifact store."),

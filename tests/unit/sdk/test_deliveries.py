@@ -21,6 +21,7 @@ from mlkeep.sdk.journal.delivery import Delivery, asked, is_answer, is_refusal, 
 from mlkeep.sdk.journal.records import Asked, Known, Placed, Points, Record, Sent
 from mlkeep.wire import runs
 from mlkeep.wire.columns import LogColumns
+from mlkeep.wire.heartbeats import Heartbeat
 from mlkeep.wire.message import Empty, KeyValueInput, Request
 
 RUN = "a" * 32
@@ -54,6 +55,9 @@ class Memory:
 
     def takes_run_ids(self) -> bool:
         return True
+
+    def beat(self, request: Heartbeat) -> None:
+        self.call(request)
 
 
 def placed(*found: Record, size: int = 50) -> list[Placed]:
@@ -105,7 +109,7 @@ def test_points_params_and_tags_that_follow_each_other_go_together() -> None:
 def test_what_else_is_asked_keeps_its_place() -> None:
     deleted = runs.DeleteTag(run_id=RUN, key="t")
     door = Memory()
-    delivered(door, tag("t"), asked(deleted), tag("t", "again"), Sent(5), points(1))
+    delivered(door, tag("t"), asked(deleted), tag("t", "again"), Sent(5, 5), points(1))
     assert [type(came) for came in door.came] == [runs.SetTag, runs.DeleteTag, LogColumns]
 
 

@@ -1,133 +1,192 @@
-"""The journal of one run that this process writes."""
+"""The journal of one run that this process writes, or that another one left and this one sends."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import logging
 import os
 import socket
 import threading
 import uuid
+from collections import deque
 from pathlib import Path
 
 import msgspec
 
 from mlkeep.core.clock import now_ms
 from mlkeep.core.uris import without_password
-from mlkeep.sdk.journal import records
-from mlkeep.sdk.journal.records import Known, Opened, Placed, Refused, Sent
+from mlkeep.sdk.journal import locks, records, writing
+from mlkeep.sdk.journal.held import MAX_HELD_BYTES, Held
+from mlkeep.sdk.journal.records import Known, Opened, Placed, Record, Sent, Unknown
+from mlkeep.sdk.journal.refused import SUFFIX as REFUSED_SUFFIX
+from mlkeep.sdk.journal.refused import keep_refused
 
 _log = logging.getLogger("mlkeep")
 
 SUFFIX = ".journal"
+CUT_SUFFIX = ".cut"
+"""How a new file ends that is to take the place of a journal."""
+
+ARTIFACTS_SUFFIX = ".artifacts"
+"""How the folder ends in which artifacts of a run wait, beside its journals."""
+
 CUT_FROM = 8 * 1024 * 1024
 """Bytes that were sent from which on they are cut off, if little has to be copied for it."""
 
-MAX_HELD_BYTES = 64 * 1024 * 1024
-"""What memory takes while the disk takes nothing."""
+MOST_REFUSED = 1_000
+"""Records that were refused that a program can still ask for."""
 
-_NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK}
+SETTLED_BYTES = 1024 * 1024
+"""What is written at a time of what memory held."""
 
 
 class Unsent(msgspec.Struct, frozen=True):
     """Bytes of a journal that the server does not have: a piece of the file from `start` on, or what memory holds.
 
-    `is_all`: nothing comes after them.
+    `is_all`: nothing comes after them, or they end with a record. `held` records are from memory, `held_from` were
+    there before them. `file` counts the files that the journal has had.
     """
 
     data: bytes
     start: int
     held: int
     is_all: bool
+    held_from: int = 0
+    file: int = 0
+
+
+class Left(msgspec.Struct, frozen=True):
+    """A journal that another process left: its open and locked file, and what it says up to now."""
+
+    fd: int
+    path: Path
+    head: Opened
+    sent: int
+    known: str | None
 
 
 class Journal:
-    """One file, appended to by any thread. One thread at a time may read what is unsent.
+    """One file, appended to by any thread, and in signal handlers. One thread at a time may read what is unsent.
 
     Appending never raises because of a disk: what it does not take is held in memory, and what memory does not take is
     counted in `lost`.
     """
 
-    def __init__(self, folder: Path, run_id: str, tracking_uri: str, max_bytes: int) -> None:
-        """Raises OSError: no file can be made there."""
+    def __init__(
+        self, folder: Path, run_id: str, tracking_uri: str, max_bytes: int, *, left: Left | None = None
+    ) -> None:
+        """A new file, as soon as one can be made, or one that was `left`."""
         self.run_id = run_id
         self.lost = 0
+        self._folder = folder
+        self._tracking_uri = without_password(tracking_uri)
         self._max_bytes = max_bytes
-        self._head = Opened(
-            format=records.FORMAT,
-            run_id=run_id,
-            tracking_uri=without_password(tracking_uri),
-            writer=f"{os.getpid()}-{uuid.uuid4().hex[:8]}",
-            host=socket.gethostname(),
-            pid=os.getpid(),
-            at_ms=now_ms(),
-        )
-        self.path = folder / f"{run_id}.{self._head.writer}{SUFFIX}"
-        self._lock = threading.Lock()
-        self._held: list[bytes] = []
-        self._held_bytes = 0
+        self._lock = threading.RLock()  # a signal handler may log while its thread does
+        self._held = Held()
+        self._why: OSError | None = None
+        self._is_warned = self._is_closed = self._is_gone = False
         self._known: str | None = None
-        self._fd = _open_locked(self.path)
-        self._size = self._sent = 0
-        self._write(records.encoded(self._head))
-        self._sent = self._size
+        self.refused: deque[tuple[Record | Unknown, str]] = deque(maxlen=MOST_REFUSED)
+        """The latest records that the server refused, and why."""
+        self._fd = -1
+        self._size = self._sent = self._file = 0
+        if left is None:
+            self.path = self._new_path()
+            self._open()
+        else:
+            self._head, self.path, self._fd = left.head, left.path, left.fd
+            self._known, self._sent = left.known, left.sent
+            self._look()
 
     @property
     def is_sent(self) -> bool:
-        """Whether the server has everything."""
-        return self._sent == self._size and not self._held
+        """Whether the server has everything, or it is closed and another process will see to the rest."""
+        return self._is_closed or (self._sent == self._size and not self._held)
 
-    def append(self, record: bytes) -> None:
-        """Add a record. The kernel has it when this returns, unless the disk is full."""
+    @property
+    def known(self) -> str | None:
+        """The id that the server gave the run, if it did not take ours."""
+        return self._known
+
+    def append(self, record: bytes) -> bool:
+        """Add a record, and whether this could be done: not to a journal that is closed.
+
+        The kernel has it when this returns, unless the disk is full.
+        """
         with self._lock:
-            if self._held or not self._write(record):
+            if self._held or self._size + len(record) > self._max_bytes or not self._write(record):
+                if self._is_closed:
+                    return False
                 self._hold(record)
+            return True
 
     def unsent(self, most: int) -> Unsent:
-        """About `most` bytes of what comes next, a whole record at the least. May hold the beginning of a record at its end."""
+        """About `most` bytes of what comes next. May hold the beginning of a record at its end. Nothing once closed."""
         with self._lock:
             self._settle()
-            left = self._size - self._sent
+            self._look()
+        if self._is_gone:
+            with contextlib.suppress(OSError):
+                self._cut()
+        with self._lock:
+            start, left = self._sent, self._size - self._sent
+            if self._is_closed:
+                return Unsent(b"", self._size, 0, is_all=True)
             if left == 0:
-                return Unsent(b"".join(self._held), self._size, len(self._held), is_all=True)
-        return Unsent(os.pread(self._fd, min(most, left), self._sent), self._sent, 0, is_all=most >= left)
+                data, count = self._held.first(most)
+                return Unsent(data, self._size, count, is_all=True, held_from=self._held.before)
+            file = self._file
+            fd = os.dup(self._fd)  # ours, whatever is closed meanwhile
+        try:
+            data = os.pread(fd, min(most, left), start)
+        finally:
+            os.close(fd)
+        return Unsent(data, start, 0, is_all=len(data) == left, file=file)
 
     def mark_sent(self, piece: Unsent, upto: int, *, is_noted: bool = True) -> None:
         """The server has the file up to there, or what memory held; `is_noted` in the file, for who reads it later."""
         with self._lock:
             if piece.held:
-                self._held_bytes -= len(piece.data)
-                del self._held[: piece.held]
+                self._held.drop(piece.held - (self._held.before - piece.held_from))  # some may be in the file meanwhile
                 return
-            if upto <= self._sent:
+            self._look()
+            if self._is_closed or piece.file != self._file or upto <= self._sent:
                 return
             was_all = upto == self._size
             self._sent = upto
-            if is_noted and self._write(records.encoded(Sent(upto))) and was_all:
+            if is_noted and self._write(records.encoded(Sent(upto, self._size - upto))) and was_all:
                 self._sent = self._size  # that it is sent need not be sent
 
     def trim(self) -> None:
         """Give room back that what is sent takes, once it is much. What was read before is then at another place."""
-        with self._lock:
-            if self._sent >= CUT_FROM and self._size - self._sent <= self._sent // 2:
-                with contextlib.suppress(OSError):
-                    self._cut()
+        rest = self._size - self._sent
+        is_much = self._sent >= CUT_FROM and rest <= self._sent // 2
+        is_needed = self._size > self._max_bytes // 2 and rest <= self._sent
+        if is_much or is_needed:
+            with contextlib.suppress(OSError):  # the disk is full: the old file does as well
+                self._cut()
 
     def refuse(self, placed: Placed, reason: str) -> None:
         """The server will never take a record: it is kept in a file of its own, with the reason."""
-        _log.error("What was logged to run %s is refused: %s It is kept in %s.", self.run_id, reason, self.refused_path)
-        record = records.encoded(placed.record)
-        head = b"" if self.refused_path.exists() else records.encoded(self._head)
-        at = len(head) + (0 if head else self.refused_path.stat().st_size)
-        with contextlib.suppress(OSError), self.refused_path.open("ab") as file:
-            file.write(head + record + records.encoded(Refused(at, reason)))
+        where = self.refused_path
+        _log.error("What was logged to run %s is refused: %s It is kept in %s.", self.run_id, reason, where)
+        self.refused.append((placed.record, reason))
+        try:
+            keep_refused(where, self._head, placed.record, reason)
+        except OSError as error:
+            self.lost += 1
+            _log.error("%s takes nothing (%s): what was refused is lost: %r", where, error, placed.record)
 
     @property
     def refused_path(self) -> Path:
         """Where records are that the server refused."""
-        return self.path.with_suffix(".refused")
+        return self.path.with_suffix(REFUSED_SUFFIX)
+
+    @property
+    def artifacts_path(self) -> Path:
+        """Where artifacts of the run may wait; while they do, a journal is not deleted."""
+        return self.path.parent / f"{self.run_id}{ARTIFACTS_SUFFIX}"
 
     def mark_known(self, run_id: str) -> None:
         """The server has the run under this id."""
@@ -137,77 +196,164 @@ class Journal:
     def close(self) -> None:
         """Delete the file if the server has everything, else leave it to who sends it later."""
         with self._lock:
+            if self._is_closed:
+                return
             self._settle()
-            if self.is_sent:
-                self.path.unlink(missing_ok=True)
+            self._look()
+            if self.is_sent and not self.artifacts_path.exists():
+                with contextlib.suppress(OSError):  # then who comes next finds nothing to send in it
+                    self.path.unlink(missing_ok=True)
             else:
-                with contextlib.suppress(OSError):
-                    os.fsync(self._fd)
-            os.close(self._fd)
+                self._leave()
+            self._is_closed = True
+            fd, self._fd = self._fd, -1
+            if fd >= 0:
+                locks.let_go(fd)
+        if self.lost:
+            _log.error("%d records of run %s are lost: neither disk nor memory took them.", self.lost, self.run_id)
 
     def abandon(self) -> None:
         """Forget the file, which another process writes: this one is its forked child."""
-        os.close(self._fd)
+        self._lock = threading.RLock()
+        self._held = Held()
+        fd, self._fd, self._is_closed = self._fd, -1, True
+        if fd >= 0:
+            os.close(fd)  # the lock stays with the parent
 
-    def _write(self, record: bytes) -> bool:
-        """Whether the file takes a record. It takes the whole of it or nothing."""
-        if self._size - self._sent + len(record) > self._max_bytes:
-            return False
+    def _new_path(self) -> Path:
+        self._head = Opened(
+            format=records.FORMAT,
+            run_id=self.run_id,
+            tracking_uri=self._tracking_uri,
+            writer=f"{os.getpid()}-{uuid.uuid4().hex[:8]}",
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            at_ms=now_ms(),
+        )
+        return self._folder / f"{self.run_id}.{self._head.writer}{SUFFIX}"
+
+    def _open(self) -> bool:
+        """Whether there is a file now. If none can be made, memory does until one can."""
         try:
-            written = os.write(self._fd, record)
-        except OSError:
+            path, fd = writing.create(self._new_path)
+            try:
+                writing.write_all(fd, records.encoded(self._head))
+            except OSError:
+                path.unlink(missing_ok=True)
+                os.close(fd)
+                raise
+        except OSError as error:
+            self._why = error
             return False
-        if written < len(record):
-            with contextlib.suppress(OSError):
-                os.ftruncate(self._fd, self._size)
-            return False
-        self._size += written
+        self.path, self._fd = path, fd
+        self._file += 1
+        self._look()
+        self._sent = self._size
         return True
 
-    def _hold(self, record: bytes) -> None:
-        if self._held_bytes + len(record) > MAX_HELD_BYTES:
-            self.lost += 1
+    def _look(self) -> None:
+        """See how large the file is, as an interrupted call may not have learned it, and whether it is still there."""
+        if self._fd < 0:
             return
-        self._held.append(record)
-        self._held_bytes += len(record)
+        try:
+            stat = os.fstat(self._fd)
+        except OSError as error:  # its file system is gone: what is there stays for others, and another file is made
+            self._why = error
+            fd, self._fd = self._fd, -1
+            self._size = self._sent = 0
+            self._file += 1
+            self.path = self._new_path()
+            with contextlib.suppress(OSError):
+                locks.let_go(fd)
+            return
+        self._size, self._is_gone = stat.st_size, stat.st_nlink == 0
+        self._sent = min(self._sent, self._size)
+
+    def _write(self, record: bytes) -> bool:
+        """Whether the file takes a record: the whole of it or nothing."""
+        try:
+            written = os.write(self._fd, record)
+            self._size += written
+            if written == len(record):
+                return True
+            self._why = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)  # if not even this works, readers skip it
+        except OSError as error:
+            self._why = error
+        self._look()
+        return False
+
+    def _hold(self, record: bytes) -> None:
+        if not self._is_warned:
+            self._is_warned = True
+            why = self._why or (
+                f"it has {self._size} bytes of {self._max_bytes}" if self._fd >= 0 else "it is not there"
+            )
+            _log.warning(
+                "The journal %s takes nothing (%s): what is logged is held in memory, up to %d MiB.",
+                self.path,
+                why,
+                MAX_HELD_BYTES // 1024**2,
+            )
+        if not self._held.add(record):
+            if not self.lost:
+                _log.error("Memory holds all it may: what is logged to run %s from now on is lost.", self.run_id)
+            self.lost += 1
 
     def _settle(self) -> None:
-        """Have the file take what memory holds."""
-        if self._held and self._write(b"".join(self._held)):
-            self._held.clear()
-            self._held_bytes = 0
+        """Have the file take what memory holds, as far as it does."""
+        if not self._held or self._is_closed or (self._fd < 0 and not self._open()):
+            return
+        while self._held:
+            data, count = self._held.first(SETTLED_BYTES)
+            if self._size + len(data) > self._max_bytes or not self._write(data):
+                return
+            self._held.drop(count)
+        self._why = None
+
+    def _leave(self) -> None:
+        """Have everything on disk that can be, for who sends it later."""
+        if self._is_gone:  # somebody deleted it
+            with contextlib.suppress(OSError):
+                self._cut()
+        self.lost += len(self._held)
+        if self._fd >= 0:
+            with contextlib.suppress(OSError):
+                os.fsync(self._fd)
 
     def _cut(self) -> None:
-        """Have a new file take the place of this one, without what is sent."""
-        rest = os.pread(self._fd, self._size - self._sent, self._sent)
-        head = records.encoded(self._head)
-        if self._known is not None:
-            head += records.encoded(Known(self._known))
-        new = self.path.with_suffix(".cut")
-        new.unlink(missing_ok=True)
-        fd = _open_locked(new)
+        """Have a new file take the place of this one, without what is sent. Raises OSError: this one stays.
+
+        What is there is copied while others append; they wait only for the last of it. A crash leaves this one or the new.
+        """
+        with self._lock:
+            if self._is_closed or self._fd < 0:
+                return
+            source, start, end = os.dup(self._fd), self._sent, self._size
+        new, fd = self.path, -1
+        is_new = False
         try:
-            is_whole = os.write(fd, head + rest) == len(head) + len(rest)
-            if is_whole:
+            new, fd = writing.create(lambda: self.path.with_suffix(f".{uuid.uuid4().hex[:8]}{CUT_SUFFIX}"))
+            head = records.encoded(self._head)
+            if self._known is not None:
+                head += records.encoded(Known(self._known))
+            writing.write_all(fd, head)
+            writing.copy(source, start, end, fd)
+            os.fsync(fd)
+            with self._lock:
+                if self._fd < 0:  # closed meanwhile
+                    return
+                self._look()
+                writing.copy(source, end, self._size, fd)
                 new.rename(self.path)
-        except OSError:
-            is_whole = False
-        if not is_whole:  # the disk is full: the old file does as well
-            os.close(fd)
-            new.unlink(missing_ok=True)
-            return
-        os.close(self._fd)
-        self._fd, self._sent, self._size = fd, len(head), len(head) + len(rest)
-
-
-def _open_locked(path: Path) -> int:
-    """A new file that this process has the lock of, where the file system has locks. Raises OSError."""
-    fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno not in _NO_LOCKS:
-            os.close(fd)
-            path.unlink()
-            raise
-    return fd
+                is_new = True
+                self._fd, fd = fd, self._fd
+                self._file += 1
+                self._sent = len(head)
+                self._look()
+        finally:
+            os.close(source)
+            if fd >= 0:
+                if not is_new:
+                    new.unlink(missing_ok=True)
+                os.close(fd)

@@ -148,7 +148,8 @@ class Recorder:
             self._asked += 1
 
     def _append(self, record: bytes) -> None:
-        (self._journal or self._opened()).append(record)
+        while not (self._journal or self._opened()).append(record):
+            pass  # it was closed just now
         self.link.wake()
 
     def _opened(self) -> Journal:

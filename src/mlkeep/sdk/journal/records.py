@@ -6,6 +6,7 @@ first), and the body: a MessagePack array whose first item is the kind of record
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Iterator
 from zlib import crc32
@@ -53,9 +54,17 @@ class Asked(msgspec.Struct, frozen=True, array_like=True, tag=2):
 
 
 class Sent(msgspec.Struct, frozen=True, array_like=True, tag=3):
-    """The server has everything that stands before this many bytes of the file."""
+    """The server has everything that stands before `upto`, which is `behind` bytes before this record.
+
+    The first is wrong once the beginning of a file was cut off, the second if bytes came between: the lesser counts.
+    """
 
     upto: int
+    behind: int
+
+    def place(self, at: int) -> int:
+        """Up to where the server has everything, in a file in which this record stands at `at`."""
+        return min(self.upto, at - self.behind)
 
 
 class Refused(msgspec.Struct, frozen=True, array_like=True, tag=4):
@@ -74,12 +83,19 @@ class Known(msgspec.Struct, frozen=True, array_like=True, tag=5):
 Record = Opened | Points | Asked | Sent | Refused | Known
 
 
+class Unknown(msgspec.Struct, frozen=True):
+    """A sound record of a kind, or with fields, that a newer version writes; as it is."""
+
+    kind: int
+    body: bytes
+
+
 class Placed(msgspec.Struct, frozen=True):
     """A record and where it stands: from `at` up to `end`, in bytes from the beginning of the file."""
 
     at: int
     end: int
-    record: Record
+    record: Record | Unknown
 
 
 class Damage(msgspec.Struct, frozen=True):
@@ -94,9 +110,9 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Record] = msgspec.msgpack.Decoder(Record)
 
 
-def encoded(record: Record) -> bytes:
+def encoded(record: Record | Unknown) -> bytes:
     """The bytes of a record."""
-    return framed(_encoder.encode(record))
+    return framed(record.body if isinstance(record, Unknown) else _encoder.encode(record))
 
 
 def points(at_ms: int, step: int, values: dict[str, float]) -> bytes:
@@ -125,11 +141,38 @@ def scan(data: bytes, start: int = 0, *, is_whole: bool = True) -> Iterator[Plac
         if not is_whole and _may_go_on(data, at):
             return
         following = _next_record(data, at + 1)
+        if following is None and not is_whole:
+            following = _next_beginning(data, at + 1)
+            yield Damage(start + at, start + following, is_tail=False)
+            return
         yield Damage(start + at, start + (following or len(data)), is_tail=following is None)
         at = following or len(data)
 
 
-def _record_at(data: bytes, at: int) -> tuple[Record, int] | None:
+def scan_file(fd: int, start: int = 0, piece_bytes: int = 2 * 1024 * 1024) -> Iterator[Placed | Damage]:
+    """As `scan`, of an open file from `start` up to where it ends now; damage without a record between it is one.
+
+    Takes memory for a piece, or for the largest record. Raises OSError: the file cannot be read.
+    """
+    at, size, end = start, piece_bytes, os.fstat(fd).st_size
+    damage: Damage | None = None
+    while at < end and (data := os.pread(fd, min(size, end - at), at)):
+        before = at
+        for one in scan(data, at, is_whole=at + len(data) >= end):
+            at = one.end
+            if isinstance(one, Damage):
+                damage = Damage(damage.at if damage else one.at, one.end, one.is_tail)
+                continue
+            if damage is not None:
+                yield damage
+                damage = None
+            yield one
+        size = piece_bytes if at > before else size * 2
+    if damage is not None:
+        yield Damage(damage.at, damage.end, is_tail=True)
+
+
+def _record_at(data: bytes, at: int) -> tuple[Record | Unknown, int] | None:
     """The sound record at a place, and where it ends."""
     if len(data) - at < HEAD_BYTES:
         return None
@@ -143,6 +186,15 @@ def _record_at(data: bytes, at: int) -> tuple[Record, int] | None:
     try:
         return _decoder.decode(body), end
     except (msgspec.DecodeError, UnicodeDecodeError):
+        return None if (unknown := _unknown(body)) is None else (unknown, end)
+
+
+def _unknown(body: bytes) -> Unknown | None:
+    """A body that is an array with a kind, whatever else is in it."""
+    try:
+        items = msgspec.msgpack.decode(body, type=list[msgspec.Raw])
+        return Unknown(msgspec.msgpack.decode(items[0], type=int), body)
+    except (msgspec.DecodeError, UnicodeDecodeError, IndexError):
         return None
 
 
@@ -161,3 +213,12 @@ def _next_record(data: bytes, at: int) -> int | None:
             return at
         at += 1
     return None
+
+
+def _next_beginning(data: bytes, at: int) -> int:
+    """Where something stands that may be the beginning of a record; the end if there is nothing of the kind."""
+    while (found := data.find(MARK, at)) >= 0:
+        if _may_go_on(data, found):
+            return found
+        at = found + 1
+    return len(data) - 1 if data.endswith(MARK[:1]) else len(data)

@@ -1,0 +1,20 @@
+"""Sending what was logged while its server was not there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from mlkeep.sdk.journal import syncing
+from mlkeep.sdk.journal.syncing import Synced
+from mlkeep.sdk.recording import journal_folder
+
+
+def sync(folder: str | os.PathLike[str] | None = None, tracking_uri: str | None = None) -> Synced:
+    """Send what is in the journals of a folder to the server, and tell what was sent, what was kept, and why.
+
+    The folder is that of this process unless another one is given: `MLKEEP_JOURNAL_DIR`, else `.mlkeep/journal`. Each
+    journal goes to `tracking_uri`, else to what MLKEEP_TRACKING_URI says, else to the server that it was written for. What
+    living processes write is left to them. It may be interrupted and done again: everything is stored once.
+    """
+    return syncing.sync(journal_folder() if folder is None else Path(folder), tracking_uri)
