@@ -336,18 +336,20 @@ def test_the_next_program_sends_what_an_earlier_one_left(folder: Path, server: s
         f"left = Writer(Path({str(folder)!r}), {server!r}).make_run().log(1, 2, 3).end()\nprint(left.run_id)\n"
         "os.kill(os.getpid(), 9)"
     )
+    variables = {**environment(), "PYTHONPATH": os.pathsep.join(sys.path)}
     killed = subprocess.run(
-        [sys.executable, "-c", script], env=environment(), stdout=subprocess.PIPE, text=True, check=False
+        [sys.executable, "-c", script], env=variables, stdout=subprocess.PIPE, text=True, check=False
     )
     assert killed.returncode == -9
     (path,) = journals_in(folder)
     run_id = killed.stdout.strip() or path.name.partition(".")[0]
     next_one = (
-        "import mlkeep, threading\nwith mlkeep.start_run():\n    mlkeep.log_metric('loss', 1.0)\n"
-        "for thread in threading.enumerate():\n    if thread.name == 'mlkeep-orphans':\n        thread.join(60)\n"
+        "import mlkeep, pathlib, time\nwith mlkeep.start_run():\n    mlkeep.log_metric('loss', 1.0)\n"
+        f"    ends = time.monotonic() + 60\n    while pathlib.Path({str(path)!r}).exists() and time.monotonic() < ends:\n"
+        "        time.sleep(0.05)\n"
     )
-    variables = {"MLKEEP_TRACKING_URI": server, "MLKEEP_JOURNAL_DIR": str(folder)}
-    subprocess.run([sys.executable, "-c", next_one], env={**environment(), **variables}, check=True)
+    tracking = {"MLKEEP_TRACKING_URI": server, "MLKEEP_JOURNAL_DIR": str(folder)}
+    subprocess.run([sys.executable, "-c", next_one], env={**environment(), **tracking}, check=True)
     client = MlkeepClient(server)
     assert steps_of(client, run_id) == [1, 2, 3]
     assert client.get_run(run_id).info.status == "FINISHED"
