@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PROJECT := pyproject.toml packages/mlflow-shim/pyproject.toml
 
-.PHONY: help demo test test-tour test-combinations test-large test-frameworks check format bench bench-quick bench-artifacts lock \
-        clean
+.PHONY: help demo test test-tour test-combinations test-large test-frameworks test-nightly check format bench bench-quick \
+        bench-artifacts bench-sdk lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -16,11 +16,13 @@ help:
 	@echo "make test-combinations  hold further combinations of doors and databases to what is promised"
 	@echo "make test-large  move files of up to 5 GB there and back (some minutes, 16 GB of disk)"
 	@echo "make test-frameworks  run Optuna, Lightning, transformers, scikit-learn, XGBoost and LightGBM (2 GB, once)"
+	@echo "make test-nightly  kill programs and servers that log, hundreds of times (15 minutes)"
 	@echo "make check   linters, types and the direction of imports"
 	@echo "make format  let ruff rewrite the code"
 	@echo "make bench   measure mlkeep beside FastTrackML and MLflow, and write docs/benchmarks.md (30 minutes)"
 	@echo "make bench-quick  the same with small sizes, to see that it works (5 minutes; writes nothing)"
 	@echo "make bench-artifacts  measure how files are moved, beside MLflow and plain copies (15 minutes)"
+	@echo "make bench-sdk  measure logging from programs beside MLflow, wandb, trackio, aim and tensorboardX (25 minutes)"
 	@echo "make lock    compile requirements/ anew from pyproject.toml"
 	@echo "make clean   remove what the other targets made"
 
@@ -43,6 +45,9 @@ test-frameworks: $(VENV)/.test
 	@$(BIN)/python -m bench.environments frameworks
 	@$(BIN)/python -m pytest -m frameworks tests/frameworks
 
+test-nightly: $(VENV)/.test
+	@$(BIN)/python -m pytest -m nightly tests/faults
+
 check: $(VENV)/.dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -61,6 +66,9 @@ bench-quick: $(VENV)/.test
 
 bench-artifacts: $(VENV)/.test
 	@$(BIN)/python -m bench.artifacts
+
+bench-sdk: $(VENV)/.test
+	@$(BIN)/python -m bench.sdk
 
 # One environment, filled as far as the target asks. A stamp stands for "installed as these files say".
 $(VENV)/.python:

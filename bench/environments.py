@@ -55,10 +55,13 @@ def environment(name: str) -> Library:
     return _installed(lock_file, ROOT / ".cache" / "interop" / name, "mlflow")
 
 
-def bench_environment(name: str) -> Library:
-    """The package in the virtualenv that `requirements/bench-<name>.txt` describes, made below `.cache/bench`."""
+def bench_environment(name: str, package: str = "") -> Library:
+    """The virtualenv that `requirements/bench-<name>.txt` describes, made below `.cache/bench`.
+
+    The library is `package`, else the one that the file names first.
+    """
     lock_file = ROOT / "requirements" / f"bench-{name}.txt"
-    package = lock_file.read_text().partition("==")[0]
+    package = package or lock_file.read_text().partition("==")[0]
     return _installed(lock_file, ROOT / ".cache" / "bench" / name, package)
 
 

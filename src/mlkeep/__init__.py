@@ -11,7 +11,19 @@ from typing import TYPE_CHECKING, Any
 from mlkeep.version import __version__
 
 if TYPE_CHECKING:
-    from mlkeep import artifacts, client, config, entities, exceptions, models, pyfunc, sklearn, tracking, types
+    from mlkeep import (
+        artifacts,
+        client,
+        config,
+        entities,
+        exceptions,
+        models,
+        pyfunc,
+        sklearn,
+        system_metrics,
+        tracking,
+        types,
+    )
     from mlkeep.core.errors import MlkeepException
     from mlkeep.core.errors import MlkeepException as MlflowException
     from mlkeep.sdk.client import MlkeepClient
@@ -87,6 +99,13 @@ if TYPE_CHECKING:
     )
     from mlkeep.sdk.images import Image
     from mlkeep.sdk.sync import sync
+    from mlkeep.sdk.system_metrics.settings import (
+        disable_system_metrics_logging,
+        enable_system_metrics_logging,
+        set_system_metrics_node_id,
+        set_system_metrics_samples_before_logging,
+        set_system_metrics_sampling_interval,
+    )
 
 _FLUENT = (
     "ActiveModel ActiveRun RunOperations active_run clear_active_model create_experiment create_external_model "
@@ -100,12 +119,17 @@ _FLUENT = (
     "search_registered_models search_runs set_active_model set_experiment set_experiment_tag set_experiment_tags "
     "set_logged_model_tags set_model_version_tag set_tag set_tags start_run"
 )
+_SYSTEM_METRICS = (
+    "disable_system_metrics_logging enable_system_metrics_logging set_system_metrics_node_id "
+    "set_system_metrics_samples_before_logging set_system_metrics_sampling_interval"
+)
 _CONFIG = "get_registry_uri get_tracking_uri is_tracking_uri_set set_registry_uri set_tracking_uri"
 
 _HOMES: dict[str, tuple[str, str]] = {
     **{name: ("mlkeep.sdk.fluent", name) for name in _FLUENT.split()},
     **{name: ("mlkeep.sdk.config", name) for name in _CONFIG.split()},
     "sync": ("mlkeep.sdk.sync", "sync"),
+    **{name: ("mlkeep.sdk.system_metrics.settings", name) for name in _SYSTEM_METRICS.split()},
     "Image": ("mlkeep.sdk.images", "Image"),
     "MlkeepClient": ("mlkeep.sdk.client", "MlkeepClient"),
     "MlflowClient": ("mlkeep.sdk.client", "MlkeepClient"),
@@ -115,7 +139,19 @@ _HOMES: dict[str, tuple[str, str]] = {
 """Where each public name comes from. The names with Mlflow in them are for scripts written for MLflow."""
 
 _SUBMODULES = frozenset(
-    {"artifacts", "client", "config", "entities", "exceptions", "models", "pyfunc", "sklearn", "tracking", "types"}
+    {
+        "artifacts",
+        "client",
+        "config",
+        "entities",
+        "exceptions",
+        "models",
+        "pyfunc",
+        "sklearn",
+        "system_metrics",
+        "tracking",
+        "types",
+    }
 )
 
 __all__ = [
@@ -140,6 +176,8 @@ __all__ = [
     "delete_logged_model_tag",
     "delete_run",
     "delete_tag",
+    "disable_system_metrics_logging",
+    "enable_system_metrics_logging",
     "end_run",
     "entities",
     "exceptions",
@@ -193,12 +231,16 @@ __all__ = [
     "set_logged_model_tags",
     "set_model_version_tag",
     "set_registry_uri",
+    "set_system_metrics_node_id",
+    "set_system_metrics_samples_before_logging",
+    "set_system_metrics_sampling_interval",
     "set_tag",
     "set_tags",
     "set_tracking_uri",
     "sklearn",
     "start_run",
     "sync",
+    "system_metrics",
     "tracking",
     "types",
 ]

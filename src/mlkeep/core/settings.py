@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 
 from mlkeep.core.errors import InvalidInput
@@ -18,18 +19,18 @@ def flag(name: str, *, default: bool = False) -> bool:
     return default if text is None else truth(text, variable(name))
 
 
-def number(name: str, default: float, *, most: float) -> float:
-    """A setting between 0 and `most`. Raises InvalidInput."""
+def number(name: str, default: float, *, most: float, least: float = 0) -> float:
+    """A setting between `least` and `most`. Raises InvalidInput."""
     text = setting(name)
     if text is None:
         return default
     try:
         value = float(text)
     except ValueError:
-        value = -1
-    if not 0 <= value <= most:
+        value = math.nan
+    if not least <= value <= most:
         raise InvalidInput(
-            f"Invalid value '{text}' of the environment variable {variable(name)}: it must be between 0 and {most:g}."
+            f"Invalid value '{text}' of the environment variable {variable(name)}: it must be between {least:g} and {most:g}."
         )
     return value
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import atexit
 import os
-import warnings
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
 from mlkeep.core.entities import LifecycleStage, LoggedModelInput, Run, RunStatus, RunTag
 from mlkeep.core.errors import InvalidInput, MlkeepException
-from mlkeep.remote.settings import flag, setting
+from mlkeep.remote.settings import setting
 from mlkeep.sdk import recording
 from mlkeep.sdk.active_experiment import chosen_experiment_id, client, current_experiment_id
 from mlkeep.sdk.client.runs import PARENT_TAG
 from mlkeep.sdk.context import context_tags
+from mlkeep.sdk.system_metrics import watching
 from mlkeep.sdk.threads import get_active_model_id, own
 from mlkeep.sdk.uploading import uploads
 
@@ -89,20 +89,21 @@ def start_run(
     A new run belongs to the active experiment unless `experiment_id` is given. With `nested` it becomes a child of the
     run that is active in this thread; `parent_run_id` names the parent where none is active. Going on with a run makes it
     RUNNING again, gives it another name if `run_name` is given, and adds `tags` and `description`. An active model is
-    noted as an input of a new run. mlkeep records no system metrics: asking for them warns.
+    noted as an input of a new run. With `log_system_metrics`, or if that is set (see `mlkeep.system_metrics`), how busy the
+    machine is is logged, too.
 
     Raises:
         Exception: a run is active and `nested` is false.
         NotFound: the run, its experiment or its parent is not there.
-        InvalidInput: the run to go on with is deleted; or the note is given twice.
+        InvalidInput: the run to go on with is deleted; the note is given twice; or a setting says what cannot be.
+        MlkeepException: system metrics are wanted, and psutil is not installed.
     """
     if own.runs and not nested:
         raise Exception(  # noqa: TRY002 - the class MLflow raises here
             f"Run with UUID {own.runs[-1].info.run_id} is already active. To start a new run, first end the current run "
             "with mlkeep.end_run(). To start a nested run, call start_run with nested=True"
         )
-    if flag("ENABLE_SYSTEM_METRICS_LOGGING") if log_system_metrics is None else log_system_metrics:
-        warnings.warn("mlkeep records no system metrics: the run goes without them.", stacklevel=2)
+    sampling = watching.wanted(log_system_metrics)
     labels = _labels(tags, description)
     existing = run_id or setting("RUN_ID")
     if existing:
@@ -121,6 +122,8 @@ def start_run(
     active = ActiveRun(run.info, run.data, run.inputs, run.outputs)
     own.runs.append(active)
     _open_runs[run.info.run_id] = None
+    if sampling is not None:
+        watching.watch(run.info.run_id, client().tracking_uri, sampling, is_resumed=bool(existing))
     # What is registered last is called first: before a database in this process is closed.
     atexit.unregister(_end_open_runs)
     atexit.register(_end_open_runs)
@@ -182,12 +185,14 @@ def end_run(status: str = "FINISHED") -> None:
     own.last_run_id = run.info.run_id
     _open_runs.pop(run.info.run_id, None)
     uploads.flush()
+    watching.unwatch(run.info.run_id)
     client().set_terminated(run.info.run_id, status)
 
 
 def _end_open_runs() -> None:
     """A program that ends without ending its runs has finished them."""
     uploads.flush()
+    watching.unwatch_all()
     for run_id in reversed(list(_open_runs)):
         try:
             client().set_terminated(run_id)

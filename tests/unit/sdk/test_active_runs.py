@@ -177,13 +177,3 @@ raise ZeroDivisionError
     assert done.returncode == 1
     run = MlkeepClient(embedded).get_run(done.stdout.strip())
     assert run.info.status == "FINISHED"
-
-
-@pytest.mark.parametrize("way", ["argument", "environment"])
-def test_asking_for_system_metrics_warns_that_there_are_none(way: str, environment: pytest.MonkeyPatch) -> None:
-    if way == "environment":
-        environment.setenv("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING", "true")
-    with pytest.warns(UserWarning, match="records no system metrics"):
-        mlkeep.start_run(log_system_metrics=True if way == "argument" else None)
-    mlkeep.end_run()
-    mlkeep.start_run(log_system_metrics=False)

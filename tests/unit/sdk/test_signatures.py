@@ -33,10 +33,6 @@ LATER: dict[str, dict[str, str]] = {
         "frameworks": "import_checkpoints",
         "operations": "doctor",
         "projects": "run",
-        "system metrics": (
-            "disable_system_metrics_logging enable_system_metrics_logging set_system_metrics_node_id "
-            "set_system_metrics_samples_before_logging set_system_metrics_sampling_interval"
-        ),
         "traces": "context",
     },
 }
