@@ -6,14 +6,19 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
+from sqlalchemy import Engine, event
 
 from bench.postgres import PgBouncer, PostgresServer
 from mlkeep import MlkeepClient
+from mlkeep.sdk.local import open_local
+from mlkeep.services.dispatch import Dispatcher
 
 pytest.register_assert_rewrite("mlkeep.testing.conformance")
 
@@ -76,3 +81,47 @@ def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         return
     with server(backend_store_uri, folder) as address:
         yield MlkeepClient(tracking_uri=address)
+
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """What is sent to databases from now on."""
+    sent: list[str] = []
+
+    def trace_sqlite(connection: Any, _record: Any) -> None:
+        if hasattr(connection, "set_trace_callback"):
+            connection.set_trace_callback(sent.append)
+
+    execute = psycopg.Cursor.execute
+
+    def traced_execute(cursor: Any, query: Any, *rest: Any, **options: Any) -> Any:
+        sent.append(str(query))
+        return execute(cursor, query, *rest, **options)
+
+    monkeypatch.setattr(psycopg.Cursor, "execute", traced_execute)
+    for name in ("commit", "rollback"):
+        monkeypatch.setattr(psycopg.Connection, name, traced(getattr(psycopg.Connection, name), name.upper(), sent))
+    event.listen(Engine, "connect", trace_sqlite)
+    yield sent
+    event.remove(Engine, "connect", trace_sqlite)
+
+
+def traced(method: Callable[[Any], None], name: str, sent: list[str]) -> Callable[[Any], None]:
+    """The end of a transaction; where none is open, nothing is sent."""
+
+    def end(connection: Any) -> None:
+        if connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+            sent.append(name)
+        method(connection)
+
+    return end
+
+
+@pytest.fixture(params=DATABASES)
+def dispatcher(
+    request: pytest.FixtureRequest, statements: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Dispatcher]:
+    monkeypatch.chdir(tmp_path)
+    dispatcher = open_local(empty_database(request.param, request, tmp_path))
+    yield dispatcher
+    dispatcher.close()

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
-import psycopg
 import pytest
-from sqlalchemy import Engine, event
 
 from mlkeep.core.entities import Metric
 from mlkeep.core.states import RunStatus
-from mlkeep.sdk.local import open_local
 from mlkeep.services.dispatch import Dispatcher
 from mlkeep.storage.contract import Logged
 from mlkeep.wire import runs
@@ -23,7 +18,6 @@ from mlkeep.wire.experiments import CreateExperiment, GetExperiment
 from mlkeep.wire.heartbeats import Heartbeat
 from mlkeep.wire.message import KeyValueInput, Request
 from mlkeep.wire.metrics import GetMetricHistory, LogMetric, MetricInput
-from tests.contract.conftest import DATABASES, empty_database
 from tests.unit.storage.holding import busy
 
 RUN = "budgeted"
@@ -95,50 +89,6 @@ BUDGETS = {
     "artifacts/record of 1000 files": {"sqlite": 7, "postgres": 7},
     "artifacts/manifest": {"sqlite": 4, "postgres": 4},
 }
-
-
-@pytest.fixture
-def statements(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """What is sent to databases from now on."""
-    sent: list[str] = []
-
-    def trace_sqlite(connection: Any, _record: Any) -> None:
-        if hasattr(connection, "set_trace_callback"):
-            connection.set_trace_callback(sent.append)
-
-    execute = psycopg.Cursor.execute
-
-    def traced_execute(cursor: Any, query: Any, *rest: Any, **options: Any) -> Any:
-        sent.append(str(query))
-        return execute(cursor, query, *rest, **options)
-
-    monkeypatch.setattr(psycopg.Cursor, "execute", traced_execute)
-    for name in ("commit", "rollback"):
-        monkeypatch.setattr(psycopg.Connection, name, traced(getattr(psycopg.Connection, name), name.upper(), sent))
-    event.listen(Engine, "connect", trace_sqlite)
-    yield sent
-    event.remove(Engine, "connect", trace_sqlite)
-
-
-def traced(method: Callable[[Any], None], name: str, sent: list[str]) -> Callable[[Any], None]:
-    """The end of a transaction; where none is open, nothing is sent."""
-
-    def end(connection: Any) -> None:
-        if connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
-            sent.append(name)
-        method(connection)
-
-    return end
-
-
-@pytest.fixture(params=DATABASES)
-def dispatcher(
-    request: pytest.FixtureRequest, statements: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Dispatcher]:
-    monkeypatch.chdir(tmp_path)
-    dispatcher = open_local(empty_database(request.param, request, tmp_path))
-    yield dispatcher
-    dispatcher.close()
 
 
 @pytest.mark.parametrize("path", BUDGETS)

@@ -23,7 +23,7 @@ def estimator(frame: pd.DataFrame) -> LogisticRegression:
 
 
 @pytest.fixture
-def tracking(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def tracking(environment: pytest.MonkeyPatch, no_database_stays_open: None, tmp_path: Path) -> None:
     """An embedded tracking store that no other test sees."""
     config.set_tracking_uri(f"sqlite:///{tmp_path}/tracking/mlkeep.db")
     (tmp_path / "tracking").mkdir()
