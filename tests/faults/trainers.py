@@ -9,17 +9,13 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from bench.processes import environment
 from mlkeep import MlkeepClient
-from mlkeep.sdk.doors import hasty_door_to
-from mlkeep.sdk.journal import records
-from mlkeep.sdk.journal.delivery import Delivery, parts
-from mlkeep.sdk.journal.records import Placed
+from mlkeep.sdk.journal.syncing import sync
 from tests.faults import training
 from tests.faults.training import Call, Line, Plan
 
@@ -237,26 +233,11 @@ def _differing(what: str, items: Sequence[object]) -> list[str]:
     return [f"{len(items)} {what}: {', '.join(map(str, items[:SHOWN]))}"] if items else []
 
 
-def _refused(told: list[str], name: str, placed: Placed, reason: str) -> None:
-    told.append(f"{name}: byte {placed.at} to {placed.end} refused: {reason}")
-
-
 def recover(journals: Path, uri: str) -> list[str]:
-    """Send the journals of dead processes to a server, and delete them; what was damaged or refused, by file and place."""
-    told: list[str] = []
-    door = hasty_door_to(uri)
-    for file in sorted(journals.glob("*.journal")):
-        data = file.read_bytes()
-        found: list[Placed] = []
-        for one in records.scan(data):
-            if isinstance(one, Placed):
-                found.append(one)
-            else:
-                told.append(f"{file.name}: byte {one.at} to {one.end} damaged")
-        delivery = Delivery(file.name.partition(".")[0])
-        for part in parts(found):
-            delivery.deliver(door, part, partial(_refused, told, file.name))
-        file.unlink()
-    for file in journals.glob("*.cut"):
-        file.unlink()
-    return told
+    """Send the journals of dead processes to a server; what was kept, damaged or refused, by file and place."""
+    told = sync(journals, uri)
+    return [
+        *(f"{each.path.name}: not sent: {each.reason}" for each in (*told.kept, *told.live)),
+        *(f"{each.path.name}: byte {one.at} to {one.end} damaged" for each in told.sent for one in each.damage),
+        *(f"{each.path.name}: {each.refused} refused" for each in told.sent if each.refused),
+    ]
