@@ -108,7 +108,7 @@ class Delivery:
         self.known: str | None = None
         """The id that the server gave the run, if it did not take ours."""
         self.is_begun = False
-        """Whether this made the run."""
+        """Whether the server has the run: it has taken something of it."""
 
     def deliver(self, door: Door, part: Part, refused: Callable[[Placed, str], None]) -> None:
         """Have the server store a part. `refused` is told of records that it will never take, and why.
@@ -147,6 +147,7 @@ class Delivery:
                 if isinstance(record, Points):
                     parcel.add(record)
             door.log_columns(parcel.request(self.known or self._run_id))
+            self.is_begun = True
             return
         for record in found:
             match record:
@@ -160,9 +161,9 @@ class Delivery:
     def _ask(self, door: Door, request: Request) -> None:
         if isinstance(request, runs.CreateRun):
             run = create_run(door, request)
-            self.is_begun = True
             if run.info.run_id != self._run_id:
                 self.known = run.info.run_id
+            self.is_begun = True
             return
         if self.known is not None and getattr(request, "run_id", None) == self._run_id:
             request = msgspec.structs.replace(request, run_id=self.known)
@@ -171,6 +172,7 @@ class Delivery:
         except NotFound:
             if not isinstance(request, runs.DeleteTag):  # it may have been deleted by the first try
                 raise
+        self.is_begun = True
 
 
 def asked(request: Request) -> Asked:

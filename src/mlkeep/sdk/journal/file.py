@@ -10,6 +10,7 @@ import os
 import socket
 import threading
 import uuid
+from collections import deque
 from pathlib import Path
 
 import msgspec
@@ -17,7 +18,7 @@ import msgspec
 from mlkeep.core.clock import now_ms
 from mlkeep.core.uris import without_password
 from mlkeep.sdk.journal import records
-from mlkeep.sdk.journal.records import Known, Opened, Placed, Refused, Sent
+from mlkeep.sdk.journal.records import Known, Opened, Placed, Record, Refused, Sent
 
 _log = logging.getLogger("mlkeep")
 
@@ -27,6 +28,9 @@ CUT_FROM = 8 * 1024 * 1024
 
 MAX_HELD_BYTES = 64 * 1024 * 1024
 """What memory takes while the disk takes nothing."""
+
+MOST_REFUSED = 1_000
+"""Records that were refused that a program can still ask for."""
 
 _NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK}
 
@@ -69,6 +73,8 @@ class Journal:
         self._held: list[bytes] = []
         self._held_bytes = 0
         self._known: str | None = None
+        self.refused: deque[tuple[Record, str]] = deque(maxlen=MOST_REFUSED)
+        """The latest records that the server refused, and why."""
         self._fd = _open_locked(self.path)
         self._size = self._sent = 0
         self._write(records.encoded(self._head))
@@ -79,11 +85,17 @@ class Journal:
         """Whether the server has everything."""
         return self._sent == self._size and not self._held
 
-    def append(self, record: bytes) -> None:
-        """Add a record. The kernel has it when this returns, unless the disk is full."""
+    def append(self, record: bytes) -> bool:
+        """Add a record, and whether this could be done: not to a journal that is closed.
+
+        The kernel has it when this returns, unless the disk is full.
+        """
         with self._lock:
             if self._held or not self._write(record):
+                if self._fd < 0:
+                    return False
                 self._hold(record)
+            return True
 
     def unsent(self, most: int) -> Unsent:
         """About `most` bytes of what comes next, a whole record at the least. May hold the beginning of a record at its end."""
@@ -118,6 +130,7 @@ class Journal:
     def refuse(self, placed: Placed, reason: str) -> None:
         """The server will never take a record: it is kept in a file of its own, with the reason."""
         _log.error("What was logged to run %s is refused: %s It is kept in %s.", self.run_id, reason, self.refused_path)
+        self.refused.append((placed.record, reason))
         record = records.encoded(placed.record)
         head = b"" if self.refused_path.exists() else records.encoded(self._head)
         at = len(head) + (0 if head else self.refused_path.stat().st_size)
@@ -143,11 +156,15 @@ class Journal:
             else:
                 with contextlib.suppress(OSError):
                     os.fsync(self._fd)
-            os.close(self._fd)
+            self._close()
 
     def abandon(self) -> None:
         """Forget the file, which another process writes: this one is its forked child."""
-        os.close(self._fd)
+        self._close()
+
+    def _close(self) -> None:
+        fd, self._fd = self._fd, -1
+        os.close(fd)
 
     def _write(self, record: bytes) -> bool:
         """Whether the file takes a record. It takes the whole of it or nothing."""

@@ -45,6 +45,7 @@ class Link:
         self._thread: threading.Thread | None = None
         self._is_awake = False
         self._is_urgent = False
+        self._is_closed = False
         self._failures = 0
         self._try_at = 0.0
         self._rounds = 0
@@ -59,7 +60,9 @@ class Link:
         try:
             answer = self._door().call(request)
         except MlkeepException as error:
-            if not _is_answer(error):
+            if _is_answer(error):
+                self._succeed()
+            else:
                 self._fail(error)
             raise
         self._succeed()
@@ -74,6 +77,14 @@ class Link:
         """Send nothing more of it. Waits for what is being sent just now."""
         with self._changed:
             self._journals.pop(journal, None)
+
+    def close(self, timeout_s: float) -> None:
+        """Send nothing more, and end the thread; waits for what is being sent just now."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join(timeout_s)
 
     def wake(self) -> None:
         """There is something to send. Cheap if that is known already."""
@@ -113,10 +124,12 @@ class Link:
     def _work(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._is_awake)
+                self._changed.wait_for(lambda: self._is_awake or self._is_closed)
                 if not self._is_urgent:
                     pause = max(LINGER_S, self._try_at - time.monotonic())
-                    self._changed.wait_for(lambda: self._is_urgent, pause)
+                    self._changed.wait_for(lambda: self._is_urgent or self._is_closed, pause)
+                if self._is_closed:
+                    return
                 self._is_urgent = self._is_awake = False
                 journals = list(self._journals.items())
             try:
