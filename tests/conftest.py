@@ -11,8 +11,8 @@ import pytest
 import mlkeep
 from bench.objectstore import S3Server
 from bench.postgres import PgBouncer, PostgresServer
-from mlkeep.sdk import active_experiment, local
-from mlkeep.sdk.doors import door_to
+from mlkeep.sdk import active_experiment, local, nowhere, recording
+from mlkeep.sdk.doors import door_to, hasty_door_to
 from mlkeep.sdk.local import open_local
 from mlkeep.sdk.threads import own
 from mlkeep.services.dispatch import Dispatcher
@@ -74,23 +74,45 @@ def no_database_stays_open(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     monkeypatch.setattr(local, "open_local", opened_here)
     yield
+    _end_everything()
     door_to.cache_clear()
+    hasty_door_to.cache_clear()
+    nowhere.door.cache_clear()
     for dispatcher in opened:
         dispatcher.close()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _journals_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What tests log in this process does not leave journals in the working folder."""
+    os.environ["MLKEEP_JOURNAL_DIR"] = str(tmp_path_factory.mktemp("journals"))
+
+
 @pytest.fixture
-def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[pytest.MonkeyPatch]:
-    """An empty folder and an environment that says nothing of tracking; no run, experiment or model is left active."""
+def environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[pytest.MonkeyPatch]:
+    """An empty folder and an environment that says nothing of tracking; no run, experiment or model is left active.
+
+    Journals are in a folder of their own, which `MLKEEP_JOURNAL_DIR` names.
+    """
     kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(("MLKEEP_", "MLFLOW_"))}
+    recording.forget()
+    monkeypatch.setenv("MLKEEP_JOURNAL_DIR", str(tmp_path_factory.mktemp("journal")))
     monkeypatch.chdir(tmp_path)
     yield monkeypatch
+    _end_everything()
     monkeypatch.undo()
-    while mlkeep.active_run() is not None:
-        mlkeep.end_run()
     mlkeep.set_tracking_uri(None)
     active_experiment._active_experiment_id = None
     own.last_run_id = own.last_model_id = own.model_choice = None
     for name in [name for name in os.environ if name.startswith(("MLKEEP_", "MLFLOW_"))]:
         del os.environ[name]
     os.environ.update(kept)
+
+
+def _end_everything() -> None:
+    """No run is active or logged to any more."""
+    while mlkeep.active_run() is not None:
+        mlkeep.end_run()
+    recording.forget()

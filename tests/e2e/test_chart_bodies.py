@@ -35,7 +35,8 @@ def run_id(server: MlkeepServer) -> str:
     client = MlkeepClient(tracking_uri=server.url)
     run_id = client.create_run("0").info.run_id
     odd = {8: math.nan, 9: math.inf}
-    client.log_batch(run_id, [Metric("m", odd.get(step, step / 4), step, step) for step in range(10)])
+    points = [Metric("m", odd.get(step, step / 4), step, step) for step in range(10)]
+    client.log_batch(run_id, points, synchronous=True)
     return run_id
 
 

@@ -155,9 +155,8 @@ def test_the_client_logs_a_great_many_points_in_few_requests(
 
     before = requests()
     points = [Metric(f"k{i % 7}", i / 3, i, i) for i in range(60_000)]
-    client.log_batch(
-        run_id, points, [Param(f"p{i}", str(i)) for i in range(150)], [RunTag(f"t{i}", "1") for i in range(250)]
-    )
+    params, tags = [Param(f"p{i}", str(i)) for i in range(150)], [RunTag(f"t{i}", "1") for i in range(250)]
+    client.log_batch(run_id, points, params, tags, synchronous=True)
     server.until(lambda: requests() == before + 3)
     assert len(client.get_metric_history(run_id, "k3")) == 8_571
     data = client.get_run(run_id).data
@@ -168,7 +167,7 @@ def test_the_client_says_what_is_wrong_in_columns_too(client: MlkeepClient, run_
     good = [Metric("loss", 0.5, 1, i) for i in range(1_500)]
     for bad, told in ((Metric("loss", 0.5, 1, 2**63), "64 bits"), (Metric("a?b", 0.5, 1), "columns\\[1\\].key")):
         with pytest.raises(InvalidInput, match=told):
-            client.log_batch(run_id, [*good, bad])
+            client.log_batch(run_id, [*good, bad], synchronous=True)
     with pytest.raises(NotFound, match="nobody"):
         client.log_batch("nobody", good)
     assert client.get_run(run_id).data.metrics == {}

@@ -171,7 +171,10 @@ def test_metrics_keep_their_history_and_what_is_no_finite_number(client: MlkeepC
     assert client.get_run(run_id).data.metrics == {"loss": 0.1, "big": 10**15 + 0.5}
     assert client.get_metric_history(run_id, "big") == [Metric("big", 10**15 + 0.5, 2**41, -3)]
     assert client.get_metric_history(run_id, "nothing") == []
-    assert refused(lambda: client.log_metric(run_id, "bad$", 1)) == (InvalidInput, "INVALID_PARAMETER_VALUE")
+    assert refused(lambda: client.log_metric(run_id, "bad$", 1, synchronous=True)) == (
+        InvalidInput,
+        "INVALID_PARAMETER_VALUE",
+    )
 
 
 def test_a_batch_of_any_size_arrives_whole(client: MlkeepClient, run_id: str) -> None:

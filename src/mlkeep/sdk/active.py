@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
-from mlkeep.core.entities import LifecycleStage, LoggedModelInput, Run, RunStatus, RunTag
+from mlkeep.core.entities import LifecycleStage, LoggedModelInput, Run, RunInfo, RunStatus, RunTag
 from mlkeep.core.errors import InvalidInput, MlkeepException
 from mlkeep.remote.settings import setting
 from mlkeep.sdk import recording
@@ -140,18 +140,20 @@ def _labels(tags: Mapping[str, Any] | None, description: str | None) -> dict[str
 
 
 def _resumed(run_id: str, run_name: str | None, labels: Mapping[str, str]) -> Run:
-    run = client().get_run(run_id)
-    if run.info.lifecycle_stage == LifecycleStage.DELETED:
+    uri = client().tracking_uri
+    run = recording.find(uri, run_id)
+    if run is not None and run.info.lifecycle_stage == LifecycleStage.DELETED:
         raise InvalidInput(f"Cannot start run with ID {run_id} because it is in the deleted state: restore it first.")
-    if (chosen := chosen_experiment_id()) not in (None, run.info.experiment_id):
+    if run is not None and (chosen := chosen_experiment_id()) not in (None, run.info.experiment_id):
         raise InvalidInput(
             f"Cannot start run with ID {run_id} because active experiment ID does not match environment run ID: it "
             f"belongs to experiment {run.info.experiment_id}, the active one is {chosen}."
         )
-    recording.go_on(client().tracking_uri, run_id)
+    recording.go_on(uri, run_id)
     client().update_run(run_id, status="RUNNING", name=run_name)
-    client().log_batch(run_id, tags=[RunTag(key, value) for key, value in labels.items()], synchronous=True)
-    return client().get_run(run_id)
+    client().log_batch(run_id, tags=[RunTag(key, value) for key, value in labels.items()])
+    now = recording.find(uri, run_id) or run
+    return now or Run(RunInfo(run_id, chosen_experiment_id() or "", run_name or "", "", "RUNNING", 0))
 
 
 def _parent(asked: str | None) -> str | None:
@@ -160,7 +162,8 @@ def _parent(asked: str | None) -> str | None:
         return top
     if top is not None and asked != top:
         raise InvalidInput(f"Current run with UUID {top} does not match the specified parent_run_id {asked}.")
-    if client().get_run(asked).info.lifecycle_stage == LifecycleStage.DELETED:
+    parent = recording.find(client().tracking_uri, asked)
+    if parent is not None and parent.info.lifecycle_stage == LifecycleStage.DELETED:
         raise InvalidInput(f"The parent run {asked} is in the deleted state: restore it first.")
     return asked
 

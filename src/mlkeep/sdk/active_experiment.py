@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from typing import Any
 
 from mlkeep.core.entities import Experiment, LifecycleStage
 from mlkeep.core.errors import AlreadyExists, InvalidInput, NotFound, NotOffered
 from mlkeep.core.ids import DEFAULT_EXPERIMENT_ID
 from mlkeep.remote.settings import setting
+from mlkeep.sdk import recording
 from mlkeep.sdk.client import MlkeepClient
+from mlkeep.sdk.journal.delivery import UNSENT_EXPERIMENT
+from mlkeep.wire.experiments import CreateExperiment, GetExperiment, GetExperimentByName
+from mlkeep.wire.message import Request
 
 _active_experiment_id: str | None = None
 
@@ -23,6 +29,7 @@ def set_experiment(
 ) -> Experiment:
     """Make an experiment the active one; one named for the first time is made.
 
+    If the server is not there it is looked up or made when it is back; until then it has an id that only says its name.
     Programs started from this one inherit it, through the environment.
 
     Raises:
@@ -37,14 +44,19 @@ def set_experiment(
     if experiment_name is not None:
         experiment = found_or_made_experiment(experiment_name)
     else:
-        experiment = client().get_experiment(str(experiment_id))
+        experiment = _experiment_of_id(str(experiment_id))
     if experiment.lifecycle_stage != LifecycleStage.ACTIVE:
         raise InvalidInput(
             f"Cannot set a deleted experiment '{experiment.name}' as the active experiment. Restore it, or choose "
             "another name."
         )
     _active_experiment_id = experiment.experiment_id
-    os.environ["MLFLOW_EXPERIMENT_ID"] = os.environ["MLKEEP_EXPERIMENT_ID"] = experiment.experiment_id
+    is_unsent = experiment.experiment_id.startswith(UNSENT_EXPERIMENT)
+    inherited, other = ("NAME", "ID") if is_unsent else ("ID", "NAME")
+    for prefix in ("MLFLOW", "MLKEEP"):
+        os.environ[f"{prefix}_EXPERIMENT_{inherited}"] = experiment.name if is_unsent else experiment.experiment_id
+        if is_unsent:
+            os.environ.pop(f"{prefix}_EXPERIMENT_{other}", None)
     return experiment
 
 
@@ -58,15 +70,35 @@ def found_or_made_experiment(name: object) -> Experiment:
     """The experiment of this name, deleted or not; it is made if there is none. Raises InvalidInput: no name."""
     if not isinstance(name, str) or not name:
         raise InvalidInput(f"Invalid experiment name: {name!r}. It must be a string that is not empty.")
-    if (found := client().get_experiment_by_name(name)) is not None:
-        return found
+    found = recording.attempt(client().tracking_uri, lambda ask: _found_or_made(ask, name))
+    return found or Experiment(f"{UNSENT_EXPERIMENT}{name}", name, "")
+
+
+def _found_or_made(ask: Callable[[Request], Any], name: str) -> Experiment:
+    by_name = GetExperimentByName(experiment_name=name)
     try:
-        return client().get_experiment(client().create_experiment(name))
+        there: Experiment = ask(by_name).experiment.entity()
+    except NotFound:
+        pass
+    else:
+        return there
+    try:
+        made = GetExperiment(experiment_id=ask(CreateExperiment(name=name)).experiment_id)
     except AlreadyExists:  # another process was quicker
-        found = client().get_experiment_by_name(name)
-        if found is None:
-            raise
-        return found
+        there = ask(by_name).experiment.entity()
+    else:
+        there = ask(made).experiment.entity()
+    return there
+
+
+def _experiment_of_id(experiment_id: str) -> Experiment:
+    """Raises NotFound."""
+    name = experiment_id.removeprefix(UNSENT_EXPERIMENT)
+    if name != experiment_id:
+        return found_or_made_experiment(name)
+    request = GetExperiment(experiment_id=experiment_id)
+    found: Experiment | None = recording.attempt(client().tracking_uri, lambda ask: ask(request).experiment.entity())
+    return found or Experiment(experiment_id, experiment_id, "")
 
 
 def chosen_experiment_id() -> str | None:
@@ -83,12 +115,16 @@ def current_experiment_id() -> str:
     Raises:
         InvalidInput: the environment names two experiments, or one that is not there.
     """
+    global _active_experiment_id  # noqa: PLW0603 - as above
     if _active_experiment_id is not None:
+        if _active_experiment_id.startswith(UNSENT_EXPERIMENT):
+            _active_experiment_id = _experiment_of_id(_active_experiment_id).experiment_id
         return _active_experiment_id
     name, experiment_id = setting("EXPERIMENT_NAME"), setting("EXPERIMENT_ID")
     if name is not None:
         experiment = found_or_made_experiment(name)
-        if experiment_id not in (None, experiment.experiment_id):
+        is_unsent = experiment.experiment_id.startswith(UNSENT_EXPERIMENT)
+        if not is_unsent and experiment_id not in (None, experiment.experiment_id):
             raise InvalidInput(
                 f"The environment variables MLFLOW_EXPERIMENT_NAME ('{name}', which has the id "
                 f"{experiment.experiment_id}) and MLFLOW_EXPERIMENT_ID ('{experiment_id}') name different experiments."
@@ -97,7 +133,7 @@ def current_experiment_id() -> str:
     if experiment_id is None:
         return DEFAULT_EXPERIMENT_ID
     try:
-        return client().get_experiment(experiment_id).experiment_id
+        return _experiment_of_id(experiment_id).experiment_id
     except (NotFound, InvalidInput) as err:
         raise InvalidInput(
             f"The provided MLFLOW_EXPERIMENT_ID environment variable value `{experiment_id}` does not exist in the "

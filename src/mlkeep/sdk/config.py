@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from mlkeep.remote.settings import setting
+from mlkeep.sdk.operations import look_up_default
 
 DEFAULT_FOLDER = ".mlkeep"
 """Folder of the default database, below the working folder."""
@@ -59,6 +60,7 @@ def get_registry_uri() -> str:
 def enable_async_logging(enable: bool = True) -> None:
     """Make `synchronous=False` the default of functions that log; in programs started from this one too."""
     os.environ["MLFLOW_ENABLE_ASYNC_LOGGING"] = os.environ["MLKEEP_ENABLE_ASYNC_LOGGING"] = str(enable).lower()
+    look_up_default()
 
 
 def _as_text(uri: str | os.PathLike[str]) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlkeep.core.clock import now_ms
 from mlkeep.core.entities import Dataset, DatasetInput, Experiment, Metric, Param, Run, RunTag, ViewType
+from mlkeep.sdk import recording
 from mlkeep.sdk.active import (
     ActiveRun,
     active_or_started_run,
@@ -33,7 +34,7 @@ from mlkeep.sdk.logged_models import (
     search_logged_models,
     set_logged_model_tags,
 )
-from mlkeep.sdk.operations import RunOperations
+from mlkeep.sdk.operations import RunOperations, default
 from mlkeep.sdk.recording import recorder_of
 from mlkeep.sdk.registering import (
     register_model,
@@ -42,7 +43,7 @@ from mlkeep.sdk.registering import (
     set_model_version_tag,
 )
 from mlkeep.sdk.search import all_pages, search_runs
-from mlkeep.sdk.threads import get_active_model_id
+from mlkeep.sdk.threads import active_model_of_logging, get_active_model_id
 from mlkeep.sdk.uploading import uploads
 
 if TYPE_CHECKING:
@@ -164,14 +165,13 @@ def log_metric(
         InvalidInput: the value is no number, or the key cannot be one.
     """
     target = run_id or active_or_started_run().info.run_id
-    if dataset is None and not synchronous and (recorder := recorder_of(target)) is not None:
-        model = _models_of(target, step, model_id)[0]
-        if model is None:
-            at_ms = now_ms() if timestamp is None else int(timestamp)
-            recorder.log(at_ms, int(step or 0), {key: as_number(value, key)})
-            return None if synchronous is None else RunOperations()
-    name, digest = _measured_on(target, dataset)
     model = _models_of(target, step, model_id)[0]
+    is_plain = model is None and dataset is None and synchronous is None and not default.is_asynchronous
+    if is_plain and (recorder := recorder_of(target)) is not None:
+        at_ms = now_ms() if timestamp is None else int(timestamp)
+        recorder.log(at_ms, int(step or 0), {key: as_number(value, key)})
+        return None
+    name, digest = _measured_on(target, dataset)
     return client().log_metric(target, key, value, timestamp, step, synchronous, name, digest, model)
 
 
@@ -188,32 +188,33 @@ def log_metrics(
     run made at this step.
     """
     target = run_id or active_or_started_run().info.run_id
-    if (
-        dataset is None
-        and not synchronous
-        and (recorder := recorder_of(target)) is not None
-        and _models_of(target, step, model_id) == [None]
-    ):
+    models = _models_of(target, step, model_id)
+    is_plain = models is _NO_MODEL and dataset is None and synchronous is None and not default.is_asynchronous
+    if is_plain and (recorder := recorder_of(target)) is not None:
         at_ms = now_ms() if timestamp is None else int(timestamp)
         recorder.log(at_ms, int(step or 0), {key: as_number(value, key) for key, value in metrics.items()})
-        return None if synchronous is None else RunOperations()
+        return None
     name, digest = _measured_on(target, dataset)
     at_ms = now_ms() if timestamp is None else timestamp
     points = [
         Metric(key, value, at_ms, step or 0, model, name, digest, target)
-        for model in _models_of(target, step, model_id)
+        for model in models
         for key, value in metrics.items()
     ]
     return client().log_batch(target, metrics=points, synchronous=synchronous)
 
 
-def _models_of(run_id: str, step: int | None, model_id: str | None) -> list[str | None]:
-    """The models that a point of the run counts for; [None] if there is none."""
-    if (chosen := model_id or get_active_model_id()) is not None:
-        return [chosen]
+_NO_MODEL: Sequence[str | None] = (None,)
+
+
+def _models_of(run_id: str, step: int | None, model_id: str | None) -> Sequence[str | None]:
+    """The models that a point of the run counts for; `_NO_MODEL` if there is none."""
+    if (chosen := model_id or active_model_of_logging()) is not None:
+        return (chosen,)
     run = find_active_run(run_id)
-    made = [] if run is None else [out.model_id for out in run.outputs.model_outputs if out.step == (step or 0)]
-    return [*made] or [None]
+    if run is None or not run.outputs.model_outputs:
+        return _NO_MODEL
+    return [made.model_id for made in run.outputs.model_outputs if made.step == (step or 0)] or _NO_MODEL
 
 
 def _measured_on(run_id: str, dataset: Dataset | DescribesItself | None) -> tuple[str | None, str | None]:
@@ -237,7 +238,11 @@ def set_tags(tags: Mapping[str, Any], synchronous: bool | None = None) -> RunOpe
 
 
 def flush_async_logging() -> None:
-    """Wait for what is being logged. What was logged is stored when the call that logs it returns: nothing is waited for."""
+    """Wait, up to a bound (`MLKEEP_FLUSH_TIMEOUT`, 10 seconds), until the server has what was logged.
+
+    A server that is known not to answer is not waited for.
+    """
+    recording.flush_all()
 
 
 def flush_artifact_async_logging() -> None:

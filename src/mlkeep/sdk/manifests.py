@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from mlkeep.core.errors import NoSuchEndpoint, NotOffered
 from mlkeep.core.manifest import StoredFile
-from mlkeep.sdk.doors import door_to
+from mlkeep.sdk import recording
 from mlkeep.wire.artifacts import ForgetFiles, GetManifest, RecordFiles, StoredFileMessage
 from mlkeep.wire.message import Request
 
@@ -37,6 +37,8 @@ def forget(tracking_uri: str, uri: str, paths: Sequence[str]) -> None:
 
 def recorded(tracking_uri: str, uri: str, path: str = "") -> dict[str, StoredFile]:
     """What is remembered of the file or folder `path` below `uri`, by the path below `uri`."""
+    if recording.is_staging_folder(uri):
+        return {}
     answer = _call(tracking_uri, GetManifest(uri=uri, path=path))
     return {} if answer is None else {file.path: file.file() for file in answer.files}
 
@@ -45,7 +47,7 @@ def _call(tracking_uri: str, request: Request) -> Any:
     if time.monotonic() - _without.get(tracking_uri, float("-inf")) < _REMEMBERED_S:
         return None
     try:
-        return door_to(tracking_uri).call(request)
+        return recording.door(tracking_uri).call(request)
     except (NoSuchEndpoint, NotOffered):
         _without[tracking_uri] = time.monotonic()
         return None

@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 
 from mlkeep.core.errors import NoSuchEndpoint, NotFound
-from mlkeep.sdk.doors import door_to
+from mlkeep.sdk import nowhere
 from mlkeep.sdk.model_uris import ModelUri, parse_model_uri
+from mlkeep.sdk.recording import door, is_silent, known_at, staging_folder
 from mlkeep.wire import logged_models, registry, runs
 
 
@@ -40,8 +41,14 @@ def places_of(uri: str, tracking_uri: str, registry_uri: str) -> Iterator[Place]
 
 
 def _places_in_run(run_id: str, path: str, tracking_uri: str) -> Iterator[Place]:
-    door = door_to(tracking_uri)
-    info = door.call(runs.GetRun(run_id=run_id)).run.info
+    known = known_at(tracking_uri, run_id)
+    if known is not None and is_silent(run_id):
+        return
+    if known is not None and known.is_local:
+        yield Place(str(staging_folder(run_id)), path)
+        return
+    request = runs.GetRun(run_id=run_id if known is None else known.server_run_id)
+    info = door(tracking_uri).call(request).run.info
     yield Place(info.artifact_uri, path)
     name, _, rest = path.partition("/")
     if name and (model := find_logged_model(tracking_uri, info.experiment_id, run_id, name)) is not None:
@@ -66,7 +73,7 @@ def logged_models_named(tracking_uri: str, experiment_id: str, run_id: str, name
             experiment_ids=[experiment_id], filter=f"name = '{name}'", page_token=token
         )
         try:
-            page = door_to(tracking_uri).call(request)
+            page = door(tracking_uri).call(request)
         except NoSuchEndpoint:  # MLflow before 3.0
             return
         yield from (model for model in page.models if model.info.source_run_id == run_id)
@@ -77,23 +84,24 @@ def logged_models_named(tracking_uri: str, experiment_id: str, run_id: str, name
 def _place_of_model(uri: str, tracking_uri: str, registry_uri: str) -> Place:
     parsed = parse_model_uri(uri)
     if parsed.model_id is not None:
-        answer = door_to(tracking_uri).call(logged_models.GetLoggedModel(model_id=parsed.model_id))
+        where = nowhere.uri if parsed.model_id in nowhere.model_ids else tracking_uri
+        answer = door(where).call(logged_models.GetLoggedModel(model_id=parsed.model_id))
         return Place(answer.model.info.artifact_uri, note=_note(None, None))
     version = version_named(parsed, registry_uri)
-    place = door_to(registry_uri).call(registry.GetDownloadUri(name=parsed.name, version=version))
+    place = door(registry_uri).call(registry.GetDownloadUri(name=parsed.name, version=version))
     return Place(place.artifact_uri, note=_note(parsed.name, version))
 
 
 def version_named(uri: ModelUri, registry_uri: str) -> str:
     """The version a model URI means now. Raises NotFound, InvalidInput."""
-    door = door_to(registry_uri)
+    ask = door(registry_uri).call
     if uri.version is not None:
         return uri.version
     if uri.alias is not None:
-        version: str = door.call(registry.GetVersionByAlias(name=uri.name, alias=uri.alias)).model_version.version
+        version: str = ask(registry.GetVersionByAlias(name=uri.name, alias=uri.alias)).model_version.version
         return version
     stages = [] if uri.stage is None else [uri.stage]
-    found = door.call(registry.GetLatestVersions(name=uri.name, stages=stages)).model_versions
+    found = ask(registry.GetLatestVersions(name=uri.name, stages=stages)).model_versions
     if not found:
         wanted = "any version" if uri.stage is None else f"a version in stage '{uri.stage}'"
         raise NotFound(f"The registered model '{uri.name}' does not have {wanted}.")

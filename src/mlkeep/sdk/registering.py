@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 from collections.abc import Mapping
@@ -9,7 +10,9 @@ from typing import Any
 
 from mlkeep.core.entities import ModelVersion, RegisteredModel
 from mlkeep.core.errors import AlreadyExists, NotFound, NotOffered
+from mlkeep.sdk import nowhere, recording
 from mlkeep.sdk.active_experiment import client
+from mlkeep.sdk.client import MlkeepClient
 from mlkeep.sdk.places import logged_models_named
 from mlkeep.sdk.search import all_pages
 from mlkeep.sdk.stores import store_at
@@ -37,6 +40,8 @@ def register_model(
     if env_pack is not None:
         raise NotOffered("Environments are packed by Databricks only: leave env_pack out.")
     source, run_id, model_id = _source(model_uri)
+    if recording.is_silent(run_id) or model_id in nowhere.model_ids:
+        return _registered_nowhere(name, source, tags)
     try:
         client().create_registered_model(name)
         _tell(f"Successfully registered model '{name}'.")
@@ -45,6 +50,14 @@ def register_model(
     made = client().create_model_version(name, source, run_id=run_id, tags=tags, model_id=model_id)
     _tell(f"Created version '{made.version}' of model '{name}'.")
     return made
+
+
+def _registered_nowhere(name: str, source: str, tags: Mapping[str, Any] | None) -> ModelVersion:
+    """A version of a model of which nothing is kept."""
+    registry = MlkeepClient(nowhere.uri)
+    with contextlib.suppress(AlreadyExists):
+        registry.create_registered_model(name)
+    return registry.create_model_version(name, source, tags=tags)
 
 
 def _tell(line: str) -> None:
@@ -59,6 +72,8 @@ def _source(model_uri: str) -> tuple[str, str | None, str | None]:
     if not model_uri.startswith("runs:/"):
         return model_uri, None, None
     run_id, _, path = model_uri.removeprefix("runs:/").strip("/").partition("/")
+    if recording.is_silent(run_id):
+        return f"{nowhere.uri}{path}", run_id, None
     run = client().get_run(run_id)
     store = store_at(run.info.artifact_uri, client().tracking_uri)
     if any(info.path.rpartition("/")[2] == "MLmodel" for info in store.list(path)):

@@ -38,6 +38,12 @@ def lock_for(run_id: str) -> threading.Lock:
     return _LOCKS[zlib.crc32(run_id.encode()) % len(_LOCKS)]
 
 
+def aside(artifact_file: str) -> str:
+    """A name for rows that cannot be added to a table now: beside it, and not taken."""
+    stem, dot, ending = artifact_file.rpartition(".")
+    return f"{stem}-{uuid.uuid4().hex[:8]}{dot}{ending}"
+
+
 def ending_of(artifact_file: str) -> str:
     """ ".json" or ".parquet". Raises ValueError: it is another."""
     ending = Path(artifact_file).suffix

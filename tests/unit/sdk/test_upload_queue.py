@@ -67,8 +67,14 @@ def test_one_that_fails_is_in_the_log_and_the_next_has_its_chance(caplog: pytest
 
 
 def test_a_forked_child_begins_with_an_empty_queue() -> None:
-    queue, gate, done = UploadQueue(), threading.Event(), list[str]()
-    queue.add(1, gate.wait)
+    queue, started, gate, done = UploadQueue(), threading.Event(), threading.Event(), list[str]()
+
+    def wait() -> None:
+        started.set()
+        gate.wait()
+
+    queue.add(1, wait)
+    started.wait()
     queue.begin_anew()  # as the child does
     queue.add(1, lambda: done.append("the child's"))
     queue.flush()

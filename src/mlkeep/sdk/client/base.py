@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mlkeep.core.errors import NotOffered
 from mlkeep.sdk import config, recording
-from mlkeep.sdk.doors import Door, door_to
+from mlkeep.sdk.doors import Door
+from mlkeep.sdk.journal.delivery import UNSENT_EXPERIMENT, experiment_named
+from mlkeep.sdk.journal.recorder import Recorder
 from mlkeep.wire.message import RunRequest
 
 
@@ -32,16 +36,49 @@ class ClientBase:
 
     @property
     def _tracking(self) -> Door:
-        recording.flush(self.tracking_uri)
-        return door_to(self.tracking_uri)
-
-    def _ask(self, request: RunRequest) -> None:
-        """Have the server do something to a run that has no answer: now, or later if it does not answer."""
-        if (recorder := recording.recorder_of(request.run_id)) is not None:
-            recorder.ask(request)
-        else:
-            self._tracking.call(request)
+        """The server, which has what was logged before."""
+        return recording.door(self.tracking_uri)
 
     @property
     def _registry(self) -> Door:
-        return door_to(self.registry_uri)
+        """The server of registered models; that of runs has what was logged before."""
+        if self.registry_uri != self.tracking_uri:
+            recording.flush(self.tracking_uri)
+        return recording.door(self.registry_uri)
+
+    def _recorder(self, run_id: str) -> Recorder | None:
+        """What takes what is logged to a run that was started in this process, where this client tracks.
+
+        None if it has ended, unless the server does not know it yet.
+        """
+        known = self._known(run_id)
+        return known if known is None or known.is_local or recording.recorder_of(run_id) is known else None
+
+    def _known(self, run_id: str) -> Recorder | None:
+        """As `_recorder`, also of a run that has ended and of which the server does not have everything."""
+        given = self._given_tracking_uri
+        return recording.known_of(run_id) if given is None else recording.known_at(given, run_id)
+
+    def _uri_of(self, run_id: str) -> str:
+        """Where a run is tracked."""
+        known = self._known(run_id)
+        return self.tracking_uri if known is None or recording.is_silent(run_id) else known.link.tracking_uri
+
+    def _ask(self, request: RunRequest) -> None:
+        """Have the server do something to a run that has no answer: now, or later if it does not answer."""
+        if (recorder := self._recorder(request.run_id)) is not None:
+            recorder.ask(request)
+        else:
+            self._answer(request)
+
+    def _answer(self, request: RunRequest) -> Any:
+        """What the server of a run answers to a request, which is sent after what was logged before."""
+        if (known := self._known(request.run_id)) is None:
+            return self._tracking.call(request)
+        door = recording.door(known.link.tracking_uri)
+        return door.call(known.translated(request))
+
+    def _experiment_at_server(self, experiment_id: str | int) -> str:
+        """The id of an experiment, which is looked up if it was named when no server was there."""
+        name = str(experiment_id).removeprefix(UNSENT_EXPERIMENT)
+        return name if name == str(experiment_id) else experiment_named(self._tracking, name)

@@ -13,6 +13,7 @@ from mlkeep.blobs import paths
 from mlkeep.blobs.contract import PIECE
 from mlkeep.core.entities import Run
 from mlkeep.core.errors import InvalidInput, NotFound
+from mlkeep.sdk import staging
 from mlkeep.sdk.client.artifacts import ArtifactClient
 from mlkeep.sdk.client.runs import RunClient
 from mlkeep.sdk.operations import is_synchronous
@@ -131,14 +132,15 @@ class ContentClient(RunClient, ArtifactClient):
 
         self._keep(run_id, names.full, images.encoded(picture, names.full))
         self._keep(run_id, names.preview, images.encoded(images.preview_of(picture), names.preview))
-        self.set_tag(run_id, images.LOGGED_IMAGES_TAG, True, synchronous=True)
+        self.set_tag(run_id, images.LOGGED_IMAGES_TAG, True)
 
     def log_table(self, run_id: str, data: Mapping[str, Any] | pd.DataFrame, artifact_file: str) -> None:
         """Keep rows in a table, a `.json` or `.parquet` file; if it is there already they are added to it.
 
         A table has the columns of all its rows; what a row has no value for is empty. Images in cells become files.
         Threads of one process may add to one table. Two processes that do may lose rows: whoever writes last has not
-        read the other's. Give each a file, or a run, of its own.
+        read the other's. Give each a file, or a run, of its own. While the server of a run that it has is not there, rows
+        are kept in files of their own, whose names begin as that of the table.
 
         Raises:
             InvalidInput: `data` is neither a data frame nor a mapping, or the file is there and is no table.
@@ -149,13 +151,18 @@ class ContentClient(RunClient, ArtifactClient):
         name = _checked(artifact_file)
         tables.ending_of(name)
         frame = tables.frame_of(data)
+        recorder = self._recorder(run_id)
         with tables.lock_for(run_id):
-            tag = tables.tag_with(self.get_run(run_id), name)
-            before = self._kept(run_id, name)
+            if recorder is not None and staging.is_away(recorder):
+                name, tag, before = tables.aside(name), None, None
+                _log.warning("The server is not there: rows for the table %s are kept as %s.", artifact_file, name)
+            else:
+                tag = tables.tag_with(self.get_run(run_id), name)
+                before = self._kept(run_id, name)
             frame = tables.without_images(frame, name, lambda path, file: self._keep(run_id, path, file))
             self._keep(run_id, name, tables.as_file(frame, name, before))
             if tag is not None:
-                self.set_tag(run_id, tables.LOGGED_ARTIFACTS_TAG, tag, synchronous=True)
+                self.set_tag(run_id, tables.LOGGED_ARTIFACTS_TAG, tag)
 
     def load_table(
         self,
@@ -203,7 +210,7 @@ class ContentClient(RunClient, ArtifactClient):
         return None if root.size(path) is None else b"".join(root.read(path))
 
     def _keep(self, run_id: str, path: str, data: bytes) -> None:
-        self._artifacts(run_id).put_bytes(path, data)
+        self._write(run_id, lambda root: root.put_bytes(path, data))
 
     @contextmanager
     def _new_file(self, run_id: str, artifact_file: str) -> Iterator[Path]:
@@ -212,7 +219,7 @@ class ContentClient(RunClient, ArtifactClient):
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / path.rpartition("/")[2]
             yield file
-            self._artifacts(run_id).put(path, file)
+            self._write(run_id, lambda root: root.put(path, file))
 
 
 def _checked(artifact_file: str) -> str:

@@ -9,9 +9,13 @@ from typing import Any, TypeVar
 from mlkeep.blobs import paths
 from mlkeep.core import limits
 from mlkeep.core.entities import FileInfo, LoggedModel, LoggedModelStatus
+from mlkeep.core.ids import DEFAULT_EXPERIMENT_ID
 from mlkeep.core.names import invalid
 from mlkeep.core.pages import PagedList
+from mlkeep.sdk import nowhere, recording
 from mlkeep.sdk.client.base import ClientBase
+from mlkeep.sdk.doors import Door
+from mlkeep.sdk.recording import Mode
 from mlkeep.sdk.stores import ArtifactRoot
 from mlkeep.wire import logged_models as wire
 from mlkeep.wire.message import Request, key_value_inputs
@@ -32,42 +36,50 @@ class LoggedModelClient(ClientBase):
         model_type: str | None = None,
     ) -> LoggedModel:
         """Make a logged model whose files have yet to be uploaded."""
+        is_nowhere = recording.is_silent(source_run_id) or recording.mode() is Mode.DISABLED
+        door = nowhere.door() if is_nowhere else self._tracking
+        known = None if not source_run_id or is_nowhere else self._known(source_run_id)
         request = wire.CreateLoggedModel(
-            experiment_id=str(experiment_id),
+            experiment_id=DEFAULT_EXPERIMENT_ID if is_nowhere else self._experiment_at_server(experiment_id),
             name=name or "",
             model_type=model_type or "",
-            source_run_id=source_run_id or "",
+            source_run_id=(source_run_id or "") if known is None else known.server_run_id,
             params=key_value_inputs(_texts(params)),
             tags=key_value_inputs(_texts(tags)),
         )
-        return _entity(self._tracking.call(request))
+        made = _entity(door.call(request))
+        if is_nowhere:
+            nowhere.model_ids.add(made.model_id)
+        return made
 
     def get_logged_model(self, model_id: str) -> LoggedModel:
         """The logged model. Raises NotFound."""
-        return _entity(self._tracking.call(wire.GetLoggedModel(model_id=model_id)))
+        return _entity(self._door_of(model_id).call(wire.GetLoggedModel(model_id=model_id)))
 
     def finalize_logged_model(self, model_id: str, status: LoggedModelStatus | str) -> LoggedModel:
         """Say that the files have come (READY), or will not (FAILED). Raises InvalidInput: no such status."""
         if status not in LoggedModelStatus.__members__:
             raise invalid("status", status, "it must be READY or FAILED.")
         request = wire.FinalizeLoggedModel(model_id=model_id, status=wire.status_name(LoggedModelStatus(status)))
-        return _entity(self._tracking.call(request))
+        return _entity(self._door_of(model_id).call(request))
 
     def delete_logged_model(self, model_id: str) -> None:
         """Put a logged model into the bin."""
-        self._tracking.call(wire.DeleteLoggedModel(model_id=model_id))
+        self._door_of(model_id).call(wire.DeleteLoggedModel(model_id=model_id))
 
     def set_logged_model_tags(self, model_id: str, tags: Mapping[str, Any]) -> None:
         """Set tags, replacing values."""
-        self._tracking.call(wire.SetLoggedModelTags(model_id=model_id, tags=key_value_inputs(_texts(tags))))
+        self._door_of(model_id).call(wire.SetLoggedModelTags(model_id=model_id, tags=key_value_inputs(_texts(tags))))
 
     def delete_logged_model_tag(self, model_id: str, key: str) -> None:
         """Remove a tag. Raises NotFound."""
-        self._tracking.call(wire.DeleteLoggedModelTag(model_id=model_id, key=key))
+        self._door_of(model_id).call(wire.DeleteLoggedModelTag(model_id=model_id, key=key))
 
     def log_model_params(self, model_id: str, params: Mapping[str, Any]) -> None:
         """Add params. Raises InvalidInput: one is there already."""
-        self._tracking.call(wire.LogLoggedModelParams(model_id=model_id, params=key_value_inputs(_texts(params))))
+        self._door_of(model_id).call(
+            wire.LogLoggedModelParams(model_id=model_id, params=key_value_inputs(_texts(params)))
+        )
 
     def search_logged_models(
         self,
@@ -89,7 +101,7 @@ class LoggedModelClient(ClientBase):
         """
         answer = self._tracking.call(
             wire.SearchLoggedModels(
-                experiment_ids=[str(experiment_id) for experiment_id in experiment_ids],
+                experiment_ids=[self._experiment_at_server(experiment_id) for experiment_id in experiment_ids],
                 filter=filter_string or "",
                 datasets=[_made(wire.LoggedModelDataset, "datasets", dataset) for dataset in datasets or ()],
                 max_results=limits.DEFAULT_LOGGED_MODELS_PER_PAGE if max_results is None else max_results,
@@ -115,7 +127,11 @@ class LoggedModelClient(ClientBase):
         return self._files(model_id).list(path or "")
 
     def _files(self, model_id: str) -> ArtifactRoot:
-        return ArtifactRoot(self.get_logged_model(model_id).artifact_location, self.tracking_uri)
+        uri = nowhere.uri if model_id in nowhere.model_ids else self.tracking_uri
+        return ArtifactRoot(self.get_logged_model(model_id).artifact_location, uri)
+
+    def _door_of(self, model_id: str) -> Door:
+        return nowhere.door() if model_id in nowhere.model_ids else self._tracking
 
 
 def _texts(pairs: Mapping[str, Any] | None) -> dict[str, str]:

@@ -18,15 +18,18 @@ from mlkeep.core.entities import (
     RunTag,
     ViewType,
 )
-from mlkeep.core.errors import NotOffered
+from mlkeep.core.errors import InvalidInput, NotOffered, Unavailable
 from mlkeep.core.names import invalid
 from mlkeep.core.pages import PagedList
-from mlkeep.sdk import recording
+from mlkeep.sdk import recording, staging
 from mlkeep.sdk.client.base import ClientBase
+from mlkeep.sdk.journal.delivery import asked
+from mlkeep.sdk.journal.recorder import Recorder
+from mlkeep.sdk.journal.records import Points, Record
 from mlkeep.sdk.operations import RunOperations, is_synchronous, perform
 from mlkeep.wire import metrics as metrics_wire
 from mlkeep.wire import runs as wire
-from mlkeep.wire.message import KeyValueInput, key_value_inputs
+from mlkeep.wire.message import KeyValueInput, RunRequest, key_value_inputs
 
 PARENT_TAG = "mlflow.parentRunId"
 
@@ -54,9 +57,12 @@ class RunClient(ClientBase):
 
     def get_run(self, run_id: str) -> Run:
         """The run with its latest metrics, params and tags; deleted or not. Raises NotFound."""
-        if (recorder := recording.recorder_of(run_id)) is not None and (local := recorder.run()) is not None:
-            return local
-        run: Run = self._tracking.call(wire.GetRun(run_id=run_id)).run.entity()
+        if (known := self._known(run_id)) is not None:
+            if known.is_local and not known.link.is_down:
+                recording.flush(known.link.tracking_uri)
+            if (local := known.run()) is not None:
+                return local
+        run: Run = self._answer(wire.GetRun(run_id=run_id)).run.entity()
         return run
 
     def get_parent_run(self, run_id: str) -> Run | None:
@@ -69,23 +75,33 @@ class RunClient(ClientBase):
         self._ask(wire.UpdateRun(run_id=run_id, status=_status(status), run_name=name or ""))
 
     def set_terminated(self, run_id: str, status: str | None = None, end_time: int | None = None) -> None:
-        """End a run: FINISHED, now, unless said otherwise."""
-        self._ask(
-            wire.UpdateRun(
-                run_id=run_id,
-                status=_status(status or "FINISHED"),
-                end_time=now_ms() if end_time is None else end_time,
-            )
+        """End a run: FINISHED, now, unless said otherwise.
+
+        Waits, up to a bound, until the server has what was logged; one that is not there learns of it later.
+        """
+        request = wire.UpdateRun(
+            run_id=run_id,
+            status=_status(status or "FINISHED"),
+            end_time=now_ms() if end_time is None else end_time,
         )
-        recording.end(run_id)
+        if (recorder := self._recorder(run_id)) is None:
+            self._answer(request)
+            return
+        staging.send(recorder)
+        recording.end(run_id, request)
 
     def delete_run(self, run_id: str) -> None:
         """Put a run into the bin."""
-        self._tracking.call(wire.DeleteRun(run_id=run_id))
+        if (recorder := self._recorder(run_id)) is None:
+            self._answer(wire.DeleteRun(run_id=run_id))
+            return
+        recording.flush(recorder.link.tracking_uri)
+        recorder.ask(wire.DeleteRun(run_id=run_id))
+        recording.end(run_id)
 
     def restore_run(self, run_id: str) -> None:
         """Take a run out of the bin."""
-        self._tracking.call(wire.RestoreRun(run_id=run_id))
+        self._answer(wire.RestoreRun(run_id=run_id))
 
     def log_metric(
         self,
@@ -100,7 +116,6 @@ class RunClient(ClientBase):
         model_id: str | None = None,
     ) -> RunOperations | None:
         """Log one point. `timestamp` is in milliseconds, now if None; `step` is 0 if None."""
-
         at_ms = now_ms() if timestamp is None else int(timestamp)
         point = Metric(key, value, at_ms, int(step or 0), model_id, dataset_name, dataset_digest, run_id)
         return self.log_batch(run_id, metrics=[point], synchronous=synchronous)
@@ -112,13 +127,13 @@ class RunClient(ClientBase):
             InvalidInput: it has another value already.
         """
         request = wire.LogParam(run_id=run_id, key=key, value=str(value))
-        operations = perform(lambda: self._ask(request), synchronous)
+        operations = self._performed(request, synchronous)
         return value if is_synchronous(synchronous) else operations
 
     def set_tag(self, run_id: str, key: str, value: Any, synchronous: bool | None = None) -> RunOperations | None:
         """Set a tag, replacing its value."""
         request = wire.SetTag(run_id=run_id, key=key, value=str(value))
-        return perform(lambda: self._ask(request), synchronous)
+        return self._performed(request, synchronous)
 
     def delete_tag(self, run_id: str, key: str) -> None:
         """Remove a tag. Raises NotFound."""
@@ -132,30 +147,47 @@ class RunClient(ClientBase):
         tags: Sequence[RunTag] = (),
         synchronous: bool | None = None,
     ) -> RunOperations | None:
-        """Log many things, in as few requests as the protocol allows. Each request is kept whole or not at all."""
+        """Log many things, in as few requests as the protocol allows. Each request is kept whole or not at all.
 
-        if (recorder := recording.recorder_of(run_id)) is not None and synchronous is not True:
-            for at_ms, step, values in _together(metrics):
-                recorder.log(at_ms, step, values)
-            metrics = [point for point in metrics if _is_measured(point)]
-            if not metrics and not params and not tags:
-                return None if synchronous is None else RunOperations()
+        Points of a run that this process started, or went on with, are kept in its journal, and sent from there, unless
+        `synchronous` is true.
+        """
+        recorder = self._recorder(run_id)
+        if recorder is None or (synchronous and not recorder.is_offline):
+            return perform(lambda: self._log_directly(run_id, metrics, params, tags), synchronous)
+        points: list[Points] = []
 
         def log() -> None:
-            door = self._tracking
-            for some_metrics, some_params, some_tags in _batches(
-                metrics, params, tags, door.points_at_once(len(metrics))
-            ):
-                door.log_many(
-                    wire.LogBatch(
-                        run_id=run_id,
-                        metrics=[_point(point) for point in some_metrics],
-                        params=[_pair(param) for param in some_params],
-                        tags=[_pair(tag) for tag in some_tags],
-                    )
-                )
+            points.extend(_together(metrics))
+            count = 0
+            for each in points:
+                recorder.check(each.at_ms, each.step, each.values, count)
+                count += len(each.values)
+            for some in _batches([], params, tags, limits.MAX_METRICS_PER_BATCH):
+                recorder.ask(_batch(run_id, *some))
+            recorder.log_all(points)
 
-        return perform(log, synchronous)
+        return perform(log, synchronous, lambda: _finish(recorder, points))
+
+    def _log_directly(
+        self, run_id: str, metrics: Sequence[Metric], params: Sequence[Param], tags: Sequence[RunTag]
+    ) -> None:
+        known = self._known(run_id)
+        door = self._tracking if known is None else recording.door(known.link.tracking_uri)
+        if known is not None:
+            run_id = known.server_run_id
+        for some in _batches(metrics, params, tags, door.points_at_once(len(metrics))):
+            door.log_many(_batch(run_id, *some))
+
+    def _performed(self, request: RunRequest, synchronous: bool | None) -> RunOperations | None:
+        """Have the server do something to a run that has no answer."""
+        recorder = self._recorder(request.run_id)
+        if recorder is None:
+            return perform(lambda: self._answer(request), synchronous)
+        if synchronous and not recorder.is_offline:
+            self._answer(request)
+            return None
+        return perform(lambda: recorder.ask(request), synchronous, lambda: _finish(recorder, [asked(request)]))
 
     def log_inputs(
         self,
@@ -164,7 +196,7 @@ class RunClient(ClientBase):
         models: Sequence[LoggedModelInput] | None = None,
     ) -> None:
         """Say which datasets and models the run used."""
-        self._tracking.call(
+        self._ask(
             wire.LogInputs(
                 run_id=run_id,
                 datasets=[
@@ -188,18 +220,23 @@ class RunClient(ClientBase):
     def log_outputs(self, run_id: str, models: Sequence[LoggedModelOutput]) -> None:
         """Say which models the run made."""
         made = [wire.ModelMade(model_id=model.model_id, step=model.step) for model in models]
-        self._tracking.call(wire.LogOutputs(run_id=run_id, models=made))
+        self._ask(wire.LogOutputs(run_id=run_id, models=made))
 
     def log_model_record(self, run_id: str, mlmodel_json: str) -> None:
         """Note in the run that a model was logged among its artifacts; `mlmodel_json` is its MLmodel as JSON."""
-        self._tracking.call(wire.LogModelRecord(run_id=run_id, model_json=mlmodel_json))
+        if not recording.is_silent(run_id):
+            self._answer(wire.LogModelRecord(run_id=run_id, model_json=mlmodel_json))
 
     def get_metric_history(self, run_id: str, key: str) -> PagedList[Metric]:
         """All points logged under `key`, by (timestamp, step, value)."""
+        if (known := self._known(run_id)) is not None:
+            recording.flush(known.link.tracking_uri)
+            if known.local is not None:
+                return PagedList(known.history(key))
         points: list[Metric] = []
         token = ""
         while True:
-            page = self._tracking.call(
+            page = self._answer(
                 metrics_wire.GetMetricHistory(
                     run_id=run_id, metric_key=key, page_token=token, max_results=limits.METRIC_HISTORY_PAGE
                 )
@@ -236,7 +273,7 @@ class RunClient(ClientBase):
         is_probing = all_experiments and not page_token
         answer = self._tracking.call(
             wire.SearchRuns(
-                experiment_ids=[str(experiment_id) for experiment_id in ids],
+                experiment_ids=[self._experiment_at_server(experiment_id) for experiment_id in ids],
                 filter=filter_string or "",
                 run_view_type=ViewType(run_view_type),
                 max_results=max_results,
@@ -253,25 +290,42 @@ class RunClient(ClientBase):
         return PagedList([run.entity() for run in answer.runs], answer.next_page_token or None, total)
 
 
-def _is_measured(point: Metric) -> bool:
-    return bool(point.model_id or point.dataset_name or point.dataset_digest)
-
-
-def _together(points: Sequence[Metric]) -> Iterator[tuple[int, int, dict[str, float]]]:
-    """Points by step and time, as they follow each other; those of models and datasets are left out."""
-    values: dict[str, float] = {}
-    last: tuple[int, int] | None = None
+def _together(points: Sequence[Metric]) -> Iterator[Points]:
+    """Points as records: those of one step and time that follow each other, and that belong to the same."""
+    record = Points(0, 0, {})
     for point in points:
-        if _is_measured(point):
-            continue
-        this = (int(point.timestamp), int(point.step or 0))
-        if values and last is not None and (this != last or point.key in values):
-            yield *last, values
-            values = {}
-        values[point.key] = as_number(point.value, point.key)
-        last = this
-    if values and last is not None:
-        yield *last, values
+        place = (int(point.timestamp), int(point.step or 0))
+        about = (point.model_id or "", point.dataset_name or "", point.dataset_digest or "")
+        is_same = place == (record.at_ms, record.step) and about == (
+            record.model_id,
+            record.dataset_name,
+            record.dataset_digest,
+        )
+        if not is_same or point.key in record.values:
+            if record.values:
+                yield record
+            record = Points(*place, {}, *about)
+        record.values[point.key] = as_number(point.value, point.key)
+    if record.values:
+        yield record
+
+
+def _finish(recorder: Recorder, logged: Sequence[Record]) -> None:
+    """Wait, up to a bound, until the server has what was logged.
+
+    Raises:
+        InvalidInput: it has refused it.
+        Unavailable: it does not have it yet.
+    """
+    is_sent = recorder.flush(recording.drain_s())
+    for record in logged:
+        if (reason := recorder.reason_against(record)) is not None:
+            raise InvalidInput(reason)
+    if not is_sent and not recorder.is_offline:
+        raise Unavailable(
+            f"{recorder.link.tracking_uri} does not have everything yet that was logged: it is kept in a journal, and sent "
+            "when the server takes it."
+        )
 
 
 def as_number(value: Any, key: str) -> float:
@@ -319,6 +373,15 @@ def _batches(
         done_metrics += len(some_metrics)
         done_params += len(some_params)
         done_tags += len(some_tags)
+
+
+def _batch(run_id: str, metrics: Sequence[Metric], params: Sequence[Param], tags: Sequence[RunTag]) -> wire.LogBatch:
+    return wire.LogBatch(
+        run_id=run_id,
+        metrics=[_point(point) for point in metrics],
+        params=[_pair(param) for param in params],
+        tags=[_pair(tag) for tag in tags],
+    )
 
 
 def _pair(item: Any) -> KeyValueInput:

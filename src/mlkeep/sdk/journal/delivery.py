@@ -192,6 +192,7 @@ class Delivery:
                 elif (labels := _labels_in(placed.record)) is not None:
                     parcel.label(*labels)
             parcel.send(door, self.known or self._run_id)
+            self.is_begun = True
 
     def _ask(self, door: Door, request: Request) -> None:
         if isinstance(request, runs.CreateRun):

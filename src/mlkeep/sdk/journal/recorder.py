@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from mlkeep.core import limits
-from mlkeep.core.entities import Run
-from mlkeep.core.errors import MlkeepException
+from mlkeep.core.entities import Metric, Run
+from mlkeep.core.errors import InvalidInput, MlkeepException
 from mlkeep.core.names import check_key, invalid
 from mlkeep.remote.settings import number
 from mlkeep.sdk.journal import records
 from mlkeep.sdk.journal.delivery import Delivery, asked, is_answer
 from mlkeep.sdk.journal.file import Journal
 from mlkeep.sdk.journal.link import Link
-from mlkeep.sdk.journal.local_run import LocalRun
+from mlkeep.sdk.journal.local_run import LocalRun, history_in_journals
+from mlkeep.sdk.journal.offline import OfflineLink
 from mlkeep.sdk.journal.records import Points
 from mlkeep.wire import runs
 from mlkeep.wire.check import checked
 from mlkeep.wire.message import Request
+from mlkeep.wire.metrics import MetricInput
 
 DEFAULT_MAX_BYTES = 4 * 1024**3
 """How large a journal may become unless `MLKEEP_JOURNAL_MAX_BYTES` says otherwise: some 80 million points."""
 
 DRAIN_S = 10
 """How long the end of a run, and who reads, wait for what is being sent, unless `MLKEEP_FLUSH_TIMEOUT` says otherwise."""
+
+MOST_AT_ONCE = 1024 * 1024
+"""Bytes of many records that are appended as one."""
 
 
 class Recorder:
@@ -58,11 +63,31 @@ class Recorder:
             self._local.logged(at_ms, step, values)
         self._append(records.points(at_ms, step, values))
 
+    def check(self, at_ms: int, step: int, values: Mapping[str, float], first: int = 0) -> None:
+        """Look at points, which come as the `first` of those of a call. Raises InvalidInput: they cannot be logged."""
+        if not self._keys.issuperset(values):
+            self._look_at(values, first)
+        if not (0 <= at_ms <= limits.MAX_INT64 and limits.MIN_INT64 <= step <= limits.MAX_INT64):
+            self._refuse(at_ms, step, first)
+
+    def log_all(self, found: Sequence[Points]) -> None:
+        """Log points that were looked at, in few pieces."""
+        piece: list[bytes] = []
+        size = 0
+        for points in found:
+            if self._local is not None:
+                self._local.logged(points.at_ms, points.step, points.values)
+            piece.append(records.encoded(points))
+            size += len(piece[-1])
+            if size >= MOST_AT_ONCE:
+                self._append(b"".join(piece))
+                piece, size = [], 0
+        if piece:
+            self._append(b"".join(piece))
+
     def log_measured(self, measured: Points) -> None:
         """Log points that belong to a logged model or were measured on a dataset. Raises InvalidInput, as `log`."""
-        self._look_at(measured.values)
-        if not (0 <= measured.at_ms <= limits.MAX_INT64 and limits.MIN_INT64 <= measured.step <= limits.MAX_INT64):
-            self._refuse(measured.at_ms, measured.step)
+        self.check(measured.at_ms, measured.step, measured.values)
         if self._local is not None:
             self._local.logged(measured.at_ms, measured.step, measured.values)
         self._append(records.encoded(measured))
@@ -85,7 +110,17 @@ class Recorder:
                     raise
             else:
                 return
+        self.put(request)
+
+    def put(self, request: Request) -> None:
+        """Have the server do something that has no answer, after everything that was logged before.
+
+        Raises:
+            InvalidInput, NotFound: it cannot be, by what is known here.
+        """
+        checked(request)
         if self._local is not None:
+            self._local.check(request)
             self._local.asked(request)
         self._journal_asked(request)
 
@@ -95,7 +130,7 @@ class Recorder:
         return journal is None or self.link.flush(timeout_s, journal)
 
     def close(self) -> Path | None:
-        """Take nothing more. What is not sent stays on disk: in this file."""
+        """Close the journal. What is not sent stays on disk: in this file. Another one is begun with what is logged next."""
         with self._lock:
             journal, self._journal = self._journal, None
         if journal is None:
@@ -103,6 +138,19 @@ class Recorder:
         is_sent = journal.is_sent
         self.link.let_go(journal)
         return None if is_sent else journal.path
+
+    def begin_anew(self) -> None:
+        """Leave the journal to the process that writes it: this one is its forked child."""
+        self._lock = threading.Lock()
+        journal, self._journal = self._journal, None
+        if journal is not None:
+            journal.abandon()
+
+    def reason_against(self, record: records.Record) -> str | None:
+        """Why the server refused a record that was logged here; None if it has not."""
+        journal = self._journal
+        refused = [] if journal is None else list(journal.refused)
+        return next((reason for one, reason in refused if one == record), None)
 
     @property
     def is_local(self) -> bool:
@@ -119,9 +167,23 @@ class Recorder:
         """The id under which the server knows the run."""
         return (self._delivery.known if self._delivery is not None else None) or self.run_id
 
-    def run(self) -> Run | None:
+    @property
+    def local(self) -> LocalRun | None:
         """The run as this process knows it, if the server does not know it yet."""
-        return self._local.run() if self._local is not None and self.is_local else None
+        return self._local if self.is_local else None
+
+    def run(self) -> Run | None:
+        """What `local` says."""
+        return None if (local := self.local) is None else local.run()
+
+    def history(self, key: str) -> list[Metric]:
+        """All points of a metric that this process, or an earlier one, has logged here, by (timestamp, step, value)."""
+        return history_in_journals(self._folder, self.run_id, key)
+
+    @property
+    def is_offline(self) -> bool:
+        """Whether nothing is sent by this process."""
+        return isinstance(self.link, OfflineLink)
 
     def translated(self, request: Request) -> Request:
         """A request with the id under which the server knows the run."""
@@ -162,13 +224,16 @@ class Recorder:
                     self._journal.mark_known(self._delivery.known)
             return self._journal
 
-    def _look_at(self, keys: Mapping[str, float]) -> None:
-        for key in keys:
-            self._keys.add(check_key(key, "key"))
+    def _look_at(self, keys: Mapping[str, float], first: int = 0) -> None:
+        for at, key in enumerate(keys, first):
+            field = f"metrics[{at}].key"
+            if not key:
+                raise InvalidInput(f"Missing value for required parameter '{field}'.")
+            checked(MetricInput(key=key, value=0.0, timestamp=1))
+            self._keys.add(check_key(key, field))
 
-    def _refuse(self, at_ms: int, step: int) -> None:
-        if not 0 <= at_ms <= limits.MAX_INT64:
-            raise invalid(
-                "timestamp", at_ms, "it must be a non-negative number of milliseconds that fits into 64 bits."
-            )
-        raise invalid("step", step, "it does not fit into 64 bits.")
+    def _refuse(self, at_ms: int, step: int, at: int = 0) -> None:
+        if at_ms < 0:
+            raise invalid(f"metrics[{at}].timestamp", at_ms, "it must be a non-negative number of milliseconds.")
+        wrong = ("timestamp", at_ms) if at_ms > limits.MAX_INT64 else ("step", step)
+        raise invalid(*wrong, "it does not fit into 64 bits.")

@@ -219,5 +219,5 @@ class MetricPromises(Suite):
 
     def test_a_point_of_a_model_that_is_not_there_is_refused(self, client: MlkeepClient, run_id: str) -> None:
         with pytest.raises(InvalidInput, match=names_both("model_id", "m-nobody")):
-            client.log_metric(run_id, "m", 1.0, model_id="m-nobody")
+            client.log_metric(run_id, "m", 1.0, model_id="m-nobody", synchronous=True)
         assert history(client, run_id) == []

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import pytest
 
+from mlkeep.sdk import recording
 from mlkeep.sdk.client import MlkeepClient
-from mlkeep.sdk.doors import Door, door_to
+from mlkeep.sdk.doors import Door
+from mlkeep.wire.columns import LogColumns
+from mlkeep.wire.heartbeats import Heartbeat, HeartbeatResponse
+from mlkeep.wire.message import Request
+from mlkeep.wire.runs import LogBatch
 
 
 class Suite:
@@ -26,7 +32,32 @@ class Suite:
     @pytest.fixture
     def door(self, client: MlkeepClient) -> Door:
         """What the client speaks to, for requests that the client has no method for."""
-        return door_to(client.tracking_uri)
+        return _AfterLogging(client.tracking_uri)
+
+
+class _AfterLogging:
+    """A door whose answers know of what the client has logged before."""
+
+    def __init__(self, tracking_uri: str) -> None:
+        self._tracking_uri = tracking_uri
+
+    def call(self, request: Request) -> Any:
+        return recording.door(self._tracking_uri).call(request)
+
+    def beat(self, heartbeat: Heartbeat) -> HeartbeatResponse | None:
+        return recording.door(self._tracking_uri).beat(heartbeat)
+
+    def takes_run_ids(self) -> bool:
+        return recording.door(self._tracking_uri).takes_run_ids()
+
+    def points_at_once(self, count: int) -> int:
+        return recording.door(self._tracking_uri).points_at_once(count)
+
+    def log_many(self, batch: LogBatch) -> None:
+        recording.door(self._tracking_uri).log_many(batch)
+
+    def log_columns(self, request: LogColumns) -> None:
+        recording.door(self._tracking_uri).log_columns(request)
 
 
 def unique(word: str) -> str:
