@@ -96,9 +96,9 @@ if TYPE_CHECKING:
         set_tag,
         set_tags,
         start_run,
+        sync,
     )
     from mlkeep.sdk.images import Image
-    from mlkeep.sdk.sync import sync
     from mlkeep.sdk.system_metrics.settings import (
         disable_system_metrics_logging,
         enable_system_metrics_logging,
@@ -117,7 +117,7 @@ _FLUENT = (
     "register_model "
     "restore_experiment restore_run search_experiments search_logged_models search_model_versions "
     "search_registered_models search_runs set_active_model set_experiment set_experiment_tag set_experiment_tags "
-    "set_logged_model_tags set_model_version_tag set_tag set_tags start_run"
+    "set_logged_model_tags set_model_version_tag set_tag set_tags start_run sync"
 )
 _SYSTEM_METRICS = (
     "disable_system_metrics_logging enable_system_metrics_logging set_system_metrics_node_id "
@@ -128,7 +128,6 @@ _CONFIG = "get_registry_uri get_tracking_uri is_tracking_uri_set set_registry_ur
 _HOMES: dict[str, tuple[str, str]] = {
     **{name: ("mlkeep.sdk.fluent", name) for name in _FLUENT.split()},
     **{name: ("mlkeep.sdk.config", name) for name in _CONFIG.split()},
-    "sync": ("mlkeep.sdk.sync", "sync"),
     **{name: ("mlkeep.sdk.system_metrics.settings", name) for name in _SYSTEM_METRICS.split()},
     "Image": ("mlkeep.sdk.images", "Image"),
     "MlkeepClient": ("mlkeep.sdk.client", "MlkeepClient"),

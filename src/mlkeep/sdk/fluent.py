@@ -43,6 +43,7 @@ from mlkeep.sdk.registering import (
     set_model_version_tag,
 )
 from mlkeep.sdk.search import all_pages, search_runs
+from mlkeep.sdk.sync import sync
 from mlkeep.sdk.threads import active_model_of_logging, get_active_model_id
 from mlkeep.sdk.uploading import uploads
 
@@ -117,6 +118,7 @@ __all__ = [
     "set_tag",
     "set_tags",
     "start_run",
+    "sync",
     "tracking_client",
 ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import enum
 import logging
 import os
@@ -22,12 +23,13 @@ from mlkeep.core.settings import number, setting, variable
 from mlkeep.core.uris import without_password
 from mlkeep.sdk import nowhere
 from mlkeep.sdk.config import DEFAULT_FOLDER
-from mlkeep.sdk.doors import Door, door_to
+from mlkeep.sdk.doors import Door, door_to, hasty_door_to
 from mlkeep.sdk.journal.delivery import UNSENT_EXPERIMENT
 from mlkeep.sdk.journal.left import Left, told_of
 from mlkeep.sdk.journal.link import Link
 from mlkeep.sdk.journal.local_run import LocalRun, found_in_journals, named
 from mlkeep.sdk.journal.offline import NoServer, OfflineLink
+from mlkeep.sdk.journal.presence import Presence
 from mlkeep.sdk.journal.recorder import Recorder
 from mlkeep.sdk.journal.silent import Silent
 from mlkeep.sdk.operations import look_up_default
@@ -64,8 +66,12 @@ _links: dict[tuple[str, bool], Link] = {}
 _recorders: dict[str, Recorder] = {}
 _ended: dict[str, Recorder] = {}
 """Runs that have ended and of which the server does not have everything, or under another id."""
+_presences: dict[Link, Presence] = {}
 _left: list[Left] = []
 """What was closed that the server does not have."""
+
+when_linked: list[Callable[[Link], object]] = []
+"""What is to be done when a server is to be sent something for the first time."""
 
 when_leaving: list[Callable[[Recorder], object]] = []
 """What is to be done when the program ends for a run of which artifacts wait."""
@@ -173,6 +179,7 @@ def go_on(tracking_uri: str, run_id: str) -> None:
         return
     if (known := _ended.pop(run_id, None)) is not None:
         _recorders[run_id] = known
+        _say_alive(known.link)
         _drain_at_exit()
         return
     link = link_to(tracking_uri)
@@ -270,6 +277,8 @@ def link_to(tracking_uri: str) -> Link:
     key = (tracking_uri, mode() is Mode.OFFLINE)
     if key not in _links:
         _links[key] = OfflineLink(tracking_uri) if key[1] else Link(tracking_uri)
+        for call in when_linked:
+            call(_links[key])
     return _links[key]
 
 
@@ -311,6 +320,7 @@ def forget() -> None:
     """
     links = list(_links.values())
     _let_go(drain_s())
+    _presences.clear()
     _links.clear()
     _left.clear()
     for link in links:
@@ -325,6 +335,7 @@ def begin_anew() -> None:
         recorder.begin_anew()
     _ended.clear()
     _left.clear()
+    _presences.clear()
 
 
 def drain(timeout_s: float | None = None) -> None:
@@ -342,10 +353,20 @@ def drain(timeout_s: float | None = None) -> None:
 
 def _record(tracking_uri: str, run_id: str, local: LocalRun | None = None) -> Recorder:
     recorder = _recorders[run_id] = Recorder(link_to(tracking_uri), journal_folder(), run_id, local)
+    _say_alive(recorder.link)
     _drain_at_exit()
     if len(_recorders) > MOST_JOURNALS and len(_recorders) % 16 == 0:
         _rest()
     return recorder
+
+
+def _say_alive(link: Link) -> None:
+    """Have the server told that a run was started, and from time to time that those which are open are alive."""
+    if link not in _presences:
+        _presences[link] = Presence(
+            lambda: [each.server_run_id for each in list(_recorders.values()) if each.link is link]
+        )
+    _presences[link].begin(link.every)
 
 
 def _look_up() -> None:
@@ -396,6 +417,9 @@ def _let_go(timeout_s: float) -> None:
     until = time.monotonic() + timeout_s
     for link in list(_links.values()):
         link.flush(max(0.0, until - time.monotonic()))
+        if link in _presences and not link.is_down and time.monotonic() < until:
+            with contextlib.suppress(MlkeepException):
+                _presences[link].leave(hasty_door_to(link.tracking_uri))
     for recorder in [*_recorders.values(), *_ended.values()]:
         waits = not isinstance(recorder, Silent) and (folder := staging_folder(recorder.run_id)).exists()
         if waits and time.monotonic() < until:

@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 
 from mlkeep.sdk.journal import syncing
+from mlkeep.sdk.journal.link import Link
 from mlkeep.sdk.journal.syncing import Synced
-from mlkeep.sdk.recording import journal_folder
+from mlkeep.sdk.recording import journal_folder, when_linked
 
 
 def sync(folder: str | os.PathLike[str] | None = None, tracking_uri: str | None = None) -> Synced:
@@ -18,3 +19,11 @@ def sync(folder: str | os.PathLike[str] | None = None, tracking_uri: str | None 
     living processes write is left to them. It may be interrupted and done again: everything is stored once.
     """
     return syncing.sync(journal_folder() if folder is None else Path(folder), tracking_uri)
+
+
+def _send_orphans(link: Link) -> None:
+    """Have a server get, once it answers, what processes left here that are no more."""
+    link.once(lambda _: syncing.send_orphans(journal_folder(), link.tracking_uri))
+
+
+when_linked.append(_send_orphans)

@@ -18,7 +18,6 @@ from mlkeep.sdk.journal.delivery import Delivery, is_answer
 from mlkeep.sdk.journal.file import Journal
 from mlkeep.sdk.journal.health import Health
 from mlkeep.sdk.journal.lane import Lane
-from mlkeep.sdk.journal.syncing import send_orphans
 from mlkeep.wire.message import Request
 
 _log = logging.getLogger("mlkeep")
@@ -60,7 +59,6 @@ class Link:
         self._duties: list[Duty] = []
         self._firsts: list[Callable[[Door], object]] = []
         self._thread: threading.Thread | None = None
-        self._has_adopted = False  # what processes left that are no more
         self._sending: Lane | None = None
         self._is_awake = False  # who has appended finds it true, or wakes the thread: see `_next`
         self._is_closed = False
@@ -90,9 +88,6 @@ class Link:
     def add(self, journal: Journal, delivery: Delivery | None = None) -> Delivery:
         """Send what this journal holds, from now on; as one that was begun with another journal of the run, if given."""
         with self._changed:
-            if not self._has_adopted:
-                self._has_adopted = True
-                self._firsts.append(lambda _: send_orphans(journal.path.parent, self.tracking_uri))
             if journal not in self._lanes:
                 made = delivery or Delivery(journal.run_id, journal.mark_known)
                 self._lanes[journal] = Lane(journal, made)
