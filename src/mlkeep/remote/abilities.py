@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 
@@ -51,3 +52,12 @@ def _asked(transport: Transport) -> Abilities:
         return msgspec.json.decode(transport.glance(SERVER_INFO_PATHS[0], _PATIENCE_S), type=Abilities, strict=False)
     except (MlkeepException, msgspec.DecodeError, UnicodeDecodeError):
         return PLAIN
+
+
+def _begin_anew_in_child() -> None:
+    """A thread that had the lock stays with the parent."""
+    global _lock  # noqa: PLW0603 - one lock for the process
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_begin_anew_in_child)

@@ -7,10 +7,12 @@ import os
 from pathlib import Path
 
 from mlkeep.blobs.opening import open_store
+from mlkeep.sdk import forks
 from mlkeep.sdk.config import DEFAULT_FOLDER
 from mlkeep.services.call import Settings
 from mlkeep.services.dispatch import Dispatcher
 from mlkeep.services.rules import rules_from
+from mlkeep.storage.across_forks import AcrossForks
 from mlkeep.storage.sql.dialect.urls import file_of
 from mlkeep.storage.sql.storage import SqlStorage
 
@@ -29,12 +31,14 @@ def artifacts_beside(url: str) -> str:
 
 
 def open_local(url: str) -> Dispatcher:
-    """Use-cases on the database at `url`, artifacts beside it. Closed when the program ends.
+    """Use-cases on the database at `url`, artifacts beside it. Closed when the program ends, and while it forks.
 
     Raises:
         InvalidInput, NotOffered, Unavailable: the database cannot be used; the message says why.
     """
     settings = Settings(artifact_root=artifacts_beside(url), rules=rules_from(os.environ))
-    dispatcher = Dispatcher(SqlStorage(url), settings, open_store)
+    storage = AcrossForks(lambda: SqlStorage(url))
+    forks.closed_for_forks.add(storage)
+    dispatcher = Dispatcher(storage, settings, open_store)
     atexit.register(dispatcher.close)
     return dispatcher

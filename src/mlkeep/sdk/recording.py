@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import atexit
 import enum
 import logging
 import os
 import tempfile
+import time
 from pathlib import Path
 
 import msgspec
@@ -15,12 +15,14 @@ from mlkeep.core.entities import Run
 from mlkeep.core.errors import InvalidInput, MlkeepException
 from mlkeep.core.ids import new_run_id
 from mlkeep.core.settings import number, setting, variable
+from mlkeep.sdk import endings
 from mlkeep.sdk.config import DEFAULT_FOLDER
 from mlkeep.sdk.doors import door_to
 from mlkeep.sdk.journal.delivery import UNSENT_EXPERIMENT
 from mlkeep.sdk.journal.link import Link
 from mlkeep.sdk.journal.local_run import LocalRun, named
 from mlkeep.sdk.journal.recorder import Recorder
+from mlkeep.sdk.journal.silent import Silent
 from mlkeep.wire.runs import CreateRun
 
 _log = logging.getLogger("mlkeep")
@@ -62,6 +64,8 @@ def recorder_of(run_id: str) -> Recorder | None:
 def start(tracking_uri: str, request: CreateRun) -> Run:
     """Make a run. If the server is not there the run is made later, and known here until then.
 
+    It has the id in the request, if there is one and the server lets clients choose.
+
     Raises MlkeepException: what the server says.
     """
     how = mode()
@@ -69,7 +73,7 @@ def start(tracking_uri: str, request: CreateRun) -> Run:
         run: Run = door_to(tracking_uri).call(request).run.entity()
         return run
     link = link_to(tracking_uri)
-    request = msgspec.structs.replace(request, run_id=new_run_id())
+    request = msgspec.structs.replace(request, run_id=request.run_id or new_run_id())
     if how is Mode.ONLINE and not request.experiment_id.startswith(UNSENT_EXPERIMENT):
         try:
             run = link.ask(request).run.entity()
@@ -85,6 +89,19 @@ def start(tracking_uri: str, request: CreateRun) -> Run:
     recorder = _recorders[request.run_id] = Recorder(link, folder, request.run_id, local)
     recorder.begin(request)
     return local.run()
+
+
+def start_silent(request: CreateRun) -> Run:
+    """Make a run of which nothing is kept: it can be logged to, and no server is asked."""
+    request = msgspec.structs.replace(request, run_id=request.run_id or new_run_id(), run_name=named(request))
+    local = LocalRun(request, "")
+    _recorders[request.run_id] = Silent(Link("nowhere:"), Path(), request.run_id, local)
+    return local.run()
+
+
+def is_silent(run_id: str | None) -> bool:
+    """Whether nothing is kept of what is logged to a run."""
+    return isinstance(_recorders.get(run_id or ""), Silent)
 
 
 def go_on(tracking_uri: str, run_id: str) -> None:
@@ -111,8 +128,7 @@ def link_to(tracking_uri: str) -> Link:
     """The way to a server."""
     if tracking_uri not in _links:
         _links[tracking_uri] = Link(tracking_uri)
-        atexit.unregister(_drain)
-        atexit.register(_drain)
+        endings.leave_by(drain)
     return _links[tracking_uri]
 
 
@@ -137,9 +153,21 @@ def journal_folder() -> Path:
     return wanted
 
 
-def _drain() -> None:
-    """What a program that ends leaves behind is named."""
+def begin_anew() -> None:
+    """Leave journals to the process that writes them: this one is its forked child, and writes journals of its own."""
+    for link in _links.values():
+        link.begin_anew()
+    for recorder in _recorders.values():
+        recorder.begin_anew()
+
+
+def drain(timeout_s: float | None = None) -> None:
+    """Send what can be sent in so many seconds, of all runs together. For the end of a program."""
+    until = time.monotonic() + (drain_s() if timeout_s is None else timeout_s)
     for recorder in list(_recorders.values()):
-        recorder.flush(drain_s())
+        recorder.flush(max(0.0, until - time.monotonic()))
         recorder.close()
     _recorders.clear()
+
+
+os.register_at_fork(after_in_child=begin_anew)

@@ -13,6 +13,7 @@ from mlkeep.core.entities import Run
 from mlkeep.core.errors import MlkeepException
 from mlkeep.core.names import check_key, invalid
 from mlkeep.remote.settings import number
+from mlkeep.sdk import endings
 from mlkeep.sdk.journal import records
 from mlkeep.sdk.journal.delivery import Delivery, asked, is_refusal
 from mlkeep.sdk.journal.file import Journal
@@ -76,6 +77,11 @@ class Recorder:
                     raise
             else:
                 return
+        self.put(request)
+
+    def put(self, request: Request) -> None:
+        """Have the server do something that has no answer, after everything that was logged before."""
+        checked(request)
         if self._local is not None:
             self._local.asked(request)
         self._append(records.encoded(asked(request)))
@@ -92,6 +98,13 @@ class Recorder:
         if journal is not None:
             self.link.remove(journal)
             journal.close()
+
+    def begin_anew(self) -> None:
+        """Leave the journal to the process that writes it: this one is its forked child."""
+        self._lock = threading.Lock()
+        journal, self._journal = self._journal, None
+        if journal is not None:
+            journal.abandon()
 
     @property
     def is_local(self) -> bool:
@@ -128,6 +141,7 @@ class Recorder:
                 most = int(number("JOURNAL_MAX_BYTES", DEFAULT_MAX_BYTES, most=2**60))
                 self._journal = Journal(self._folder, self.run_id, self.link.tracking_uri, most)
                 self._delivery = self.link.add(self._journal)
+                endings.look_after_child()
             return self._journal
 
     def _look_at(self, keys: Mapping[str, float]) -> None:
