@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import copy
 import functools
+import os
+import weakref
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, TypeVar
 from urllib.parse import unquote, urlencode, urlsplit
@@ -69,12 +71,19 @@ class Transport:
         self.base = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
         self._own = settings.Credentials(unquote(parts.username or "") or None, unquote(parts.password or "") or None)
         self._is_hasty = False
-        self._pool = urllib3.PoolManager(num_pools=4, maxsize=_CONNECTIONS, blocksize=_SENT_AT_ONCE, **_tls())
+        self._options = _tls()
+        self.begin_anew()
+        _all.add(self)
+
+    def begin_anew(self) -> None:
+        """Use connections of one's own, as a forked child has to: on its parent's it would get the parent's answers."""
+        self._pool = urllib3.PoolManager(num_pools=4, maxsize=_CONNECTIONS, blocksize=_SENT_AT_ONCE, **self._options)
 
     def hasty(self) -> Transport:
         """The same connections, for requests that are made once and do not wait long for a server that is silent."""
         other = copy.copy(self)
         other._is_hasty = True  # noqa: SLF001 - of the same class
+        _all.add(other)
         return other
 
     @property
@@ -236,6 +245,17 @@ class Stream:
             if not complete:  # what is left of the body would be taken for the next answer
                 self._response.close()
             self._response.release_conn()
+
+
+_all: weakref.WeakSet[Transport] = weakref.WeakSet()
+
+
+def _begin_anew_in_child() -> None:
+    for transport in list(_all):
+        transport.begin_anew()
+
+
+os.register_at_fork(after_in_child=_begin_anew_in_child)
 
 
 def _retries() -> Retry:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import atexit
+import logging
 import os
+import threading
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
@@ -11,11 +12,15 @@ from typing import Any
 from mlkeep.core.entities import LifecycleStage, LoggedModelInput, Run, RunInfo, RunStatus, RunTag
 from mlkeep.core.errors import InvalidInput, MlkeepException
 from mlkeep.remote.settings import setting
-from mlkeep.sdk import recording
+from mlkeep.sdk import endings, open_runs, ranks, recording
 from mlkeep.sdk.active_experiment import chosen_experiment_id, client, current_experiment_id
 from mlkeep.sdk.client.runs import PARENT_TAG
 from mlkeep.sdk.context import context_tags
+from mlkeep.sdk.endings import Ending
+from mlkeep.sdk.open_runs import OpenRun
+from mlkeep.sdk.rank_runs import NOTE_TAG, start_for_job, start_for_rank, start_silent
 from mlkeep.sdk.system_metrics import watching
+from mlkeep.sdk.system_metrics.settings import Sampling
 from mlkeep.sdk.threads import get_active_model_id, own
 from mlkeep.sdk.uploading import uploads
 
@@ -30,13 +35,13 @@ __all__ = [
     "start_run",
 ]
 
-NOTE_TAG = "mlflow.note.content"
+_log = logging.getLogger("mlkeep")
 
 
 class ActiveRun(Run, frozen=True):
     """A run that is being logged to. As a context manager it ends the run: FINISHED, or FAILED on any exception.
 
-    `info` is as it was at the start.
+    The tags `mlkeep.error` and `mlkeep.traceback` tell of the exception. `info` is as it was at the start.
     """
 
     def __enter__(self) -> ActiveRun:
@@ -45,11 +50,14 @@ class ActiveRun(Run, frozen=True):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if find_active_run(self.info.run_id) is not None:
-            end_run("FINISHED" if kind is None else "FAILED")
-
-
-_open_runs: dict[str, None] = {}
+        if find_active_run(self.info.run_id) is None:
+            return
+        if open_runs.is_inherited(own.runs[-1].info.run_id):  # the block of a parent, left by its forked child
+            recording.end(own.runs.pop().info.run_id)
+        elif error is None:
+            end_run()
+        else:
+            _fail(error)
 
 
 def active_run() -> ActiveRun | None:
@@ -83,6 +91,8 @@ def start_run(
     tags: Mapping[str, Any] | None = None,
     description: str | None = None,
     log_system_metrics: bool | None = None,
+    *,
+    per_rank: bool = False,
 ) -> ActiveRun:
     """Start a run, or go on with the one named by `run_id` (or `MLFLOW_RUN_ID`), and make it the active one.
 
@@ -91,6 +101,10 @@ def start_run(
     RUNNING again, gives it another name if `run_name` is given, and adds `tags` and `description`. An active model is
     noted as an input of a new run. With `log_system_metrics`, or if that is set (see `mlkeep.system_metrics`), how busy the
     machine is is logged, too.
+
+    Among the processes of a distributed job rank 0 logs, and the others get a run that nobody hears of, unless
+    `MLKEEP_RANKS` says otherwise. With `per_rank` each of them gets a run of its own, `<run name>-rank<rank>`, in one that
+    they have in common: the one named by `run_id`, else one that rank 0 makes for the job. It ends with that of rank 0.
 
     Raises:
         Exception: a run is active and `nested` is false.
@@ -106,28 +120,85 @@ def start_run(
     sampling = watching.wanted(log_system_metrics)
     labels = _labels(tags, description)
     existing = run_id or setting("RUN_ID")
+    os.environ.pop("MLFLOW_RUN_ID", None)
+    os.environ.pop("MLKEEP_RUN_ID", None)
+    here = None if own.runs else ranks.place()
+    if _is_silent(here, per_rank=per_rank):
+        run = start_silent(str(experiment_id or chosen_experiment_id() or "0"), run_name, labels)
+        return _made_active(run, None)
+    if here is not None and (per_rank or ranks.policy() is ranks.Policy.EACH):
+        run, parent = _run_of_rank(here, existing, experiment_id, run_name, labels, parent_run_id)
+        return _made_active(_with_active_model(run), sampling, parent_id=parent if here.rank == 0 else "")
     if existing:
-        os.environ.pop("MLFLOW_RUN_ID", None)
-        os.environ.pop("MLKEEP_RUN_ID", None)
-        run = _resumed(existing, run_name, labels)
-    else:
-        parent = _parent(parent_run_id)
-        run = client().create_run(
-            str(experiment_id) if experiment_id is not None else current_experiment_id(),
-            tags={**context_tags(), **({PARENT_TAG: parent} if parent else {}), **labels},
-            run_name=run_name,
+        is_shared = here is not None and here.rank > 0
+        resumed = _resumed(existing, run_name, labels, is_shared=is_shared)
+        return _made_active(resumed, sampling, is_shared=is_shared, is_resumed=True)
+    parent = _parent(parent_run_id) or ""
+    run = client().create_run(
+        _experiment_id(experiment_id),
+        tags={**context_tags(), **({PARENT_TAG: parent} if parent else {}), **labels},
+        run_name=run_name,
+    )
+    return _made_active(_with_active_model(run), sampling)
+
+
+def _is_silent(here: ranks.Place | None, *, per_rank: bool) -> bool:
+    """Whether a run that is started now is one that nobody hears of."""
+    if own.runs:
+        return recording.is_silent(own.runs[-1].info.run_id)
+    if here is None or here.rank == 0 or per_rank or ranks.policy() is not ranks.Policy.ZERO:
+        return False
+    ranks.say_silent(here)
+    return True
+
+
+def _made_active(
+    run: Run, sampling: Sampling | None, *, parent_id: str = "", is_shared: bool = False, is_resumed: bool = False
+) -> ActiveRun:
+    """Log to a run from now on, in this thread."""
+    run_id = run.info.run_id
+    if not recording.is_silent(run_id):
+        open_runs.add(
+            OpenRun(
+                run_id=run_id,
+                tracking_uri=client().tracking_uri,
+                thread=threading.current_thread(),
+                has_failed_before=endings.ERROR_TAG in run.data.tags,
+                is_shared=is_shared,
+                parent_id=parent_id,
+            )
         )
-        if (model_id := get_active_model_id()) is not None:
-            client().log_inputs(run.info.run_id, models=[LoggedModelInput(model_id)])
     active = ActiveRun(run.info, run.data, run.inputs, run.outputs)
     own.runs.append(active)
-    _open_runs[run.info.run_id] = None
     if sampling is not None:
-        watching.watch(run.info.run_id, client().tracking_uri, sampling, is_resumed=bool(existing))
-    # What is registered last is called first: before a database in this process is closed.
-    atexit.unregister(_end_open_runs)
-    atexit.register(_end_open_runs)
+        watching.watch(run_id, client().tracking_uri, sampling, is_resumed=is_resumed)
     return active
+
+
+def _with_active_model(run: Run) -> Run:
+    if (model_id := get_active_model_id()) is not None:
+        client().log_inputs(run.info.run_id, models=[LoggedModelInput(model_id)])
+    return run
+
+
+def _experiment_id(given: str | int | None) -> str:
+    return str(given) if given is not None else current_experiment_id()
+
+
+def _run_of_rank(
+    here: ranks.Place,
+    existing: str | None,
+    experiment_id: str | int | None,
+    run_name: str | None,
+    labels: Mapping[str, str],
+    parent_run_id: str | None,
+) -> tuple[Run, str]:
+    """The run of this rank, and the id of the one that all ranks have in common."""
+    if not existing:
+        return start_for_job(here, _experiment_id(experiment_id), run_name, labels, _parent(parent_run_id))
+    common = _resumed(existing, run_name, labels) if here.rank == 0 else client().get_run(existing)
+    name = run_name or common.info.run_name
+    return start_for_rank(here, common.info.experiment_id, name, labels, existing), existing
 
 
 def _labels(tags: Mapping[str, Any] | None, description: str | None) -> dict[str, str]:
@@ -139,7 +210,8 @@ def _labels(tags: Mapping[str, Any] | None, description: str | None) -> dict[str
     return labels
 
 
-def _resumed(run_id: str, run_name: str | None, labels: Mapping[str, str]) -> Run:
+def _resumed(run_id: str, run_name: str | None, labels: Mapping[str, str], *, is_shared: bool = False) -> Run:
+    """Go on with a run. One that is shared is left in the state that rank 0 has put it into, or will."""
     uri = client().tracking_uri
     run = recording.find(uri, run_id)
     if run is not None and run.info.lifecycle_stage == LifecycleStage.DELETED:
@@ -150,7 +222,8 @@ def _resumed(run_id: str, run_name: str | None, labels: Mapping[str, str]) -> Ru
             f"belongs to experiment {run.info.experiment_id}, the active one is {chosen}."
         )
     recording.go_on(uri, run_id)
-    client().update_run(run_id, status="RUNNING", name=run_name)
+    if run_name or not is_shared:
+        client().update_run(run_id, status=None if is_shared else "RUNNING", name=run_name)
     client().log_batch(run_id, tags=[RunTag(key, value) for key, value in labels.items()])
     now = recording.find(uri, run_id) or run
     return now or Run(RunInfo(run_id, chosen_experiment_id() or "", run_name or "", "", "RUNNING", 0))
@@ -183,21 +256,34 @@ def end_run(status: str = "FINISHED") -> None:
             f"Could not get run status corresponding to string {status}. Valid run status strings: "
             f"{RunStatus.all_names()}"
         )
-    run = own.runs.pop()
+    _end_top(Ending(status))
+
+
+def _fail(error: BaseException) -> None:
+    """End the innermost run because of an exception that leaves its block, which nothing is to hide."""
+    try:
+        _end_top(Ending("FAILED", endings.tags_of(error)))
+    except MlkeepException as told:
+        _log.error("That a run has failed could not be told: %s", told)
+
+
+def _end_top(ending: Ending) -> None:
+    run_id = own.runs.pop().info.run_id
     os.environ.pop("MLFLOW_RUN_ID", None)
-    own.last_run_id = run.info.run_id
-    _open_runs.pop(run.info.run_id, None)
+    own.last_run_id = run_id
+    if recording.is_silent(run_id):
+        client().set_terminated(run_id, ending.status)
+        return
     uploads.flush()
-    watching.unwatch(run.info.run_id)
-    client().set_terminated(run.info.run_id, status)
-
-
-def _end_open_runs() -> None:
-    """A program that ends without ending its runs has finished them."""
-    uploads.flush()
-    watching.unwatch_all()
-    for run_id in reversed(list(_open_runs)):
-        try:
-            client().set_terminated(run_id)
-        except MlkeepException:  # deleted meanwhile, or the server is gone: nobody is left to tell
-            continue
+    opened = open_runs.remove(run_id)
+    if opened is None:
+        if open_runs.is_inherited(run_id):  # it is asked for in a forked child
+            client().set_terminated(run_id, ending.status)
+        return  # else it was ended meanwhile, because the process is told to terminate
+    watching.unwatch(run_id)
+    opened.remark(ending)
+    ended = opened.to_end(ending)
+    for each in ended:
+        client().set_terminated(each, ending.status)
+    if run_id not in ended:
+        recording.end(run_id)

@@ -9,6 +9,7 @@ from mlkeep.core.errors import NotOffered
 from mlkeep.core.uris import without_password
 from mlkeep.remote.door import HttpDoor
 from mlkeep.remote.transport import transport_to
+from mlkeep.sdk import forks
 from mlkeep.wire.columns import LogColumns
 from mlkeep.wire.heartbeats import Heartbeat, HeartbeatResponse
 from mlkeep.wire.message import Request
@@ -59,9 +60,10 @@ def door_to(uri: str) -> Door:
     if scheme in HTTP:
         return HttpDoor(transport_to(uri))
     if scheme.startswith(DATABASES):
-        from mlkeep.sdk.local import open_local  # the remote way must not load a database
+        with forks.opening:
+            from mlkeep.sdk.local import open_local  # the remote way must not load a database
 
-        return cast("Door", open_local(uri))
+            return cast("Door", open_local(uri))
     raise NotOffered(
         f"The tracking URI '{without_password(uri)}' cannot be used: give a server (http://host:5000), a SQLite "
         "file (sqlite:///mlkeep.db) or a PostgreSQL database (postgresql://user:password@host/database)."

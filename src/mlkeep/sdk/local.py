@@ -11,10 +11,12 @@ from mlkeep.blobs.opening import open_store
 from mlkeep.core.errors import Unavailable
 from mlkeep.core.presence import LOST_AFTER_S, MOST_LOST_AFTER_S
 from mlkeep.core.settings import number
+from mlkeep.sdk import forks
 from mlkeep.sdk.config import DEFAULT_FOLDER
 from mlkeep.services.call import Settings
 from mlkeep.services.dispatch import Dispatcher
 from mlkeep.services.rules import rules_from
+from mlkeep.storage.across_forks import AcrossForks
 from mlkeep.storage.sql.dialect.urls import file_of
 from mlkeep.storage.sql.storage import SqlStorage
 
@@ -33,7 +35,7 @@ def artifacts_beside(url: str) -> str:
 
 
 def open_local(url: str) -> Dispatcher:
-    """Use-cases on the database at `url`, artifacts beside it. Closed when the program ends.
+    """Use-cases on the database at `url`, artifacts beside it. Closed when the program ends, and while it forks.
 
     Runs that nothing was heard of for too long are given up now.
 
@@ -45,7 +47,9 @@ def open_local(url: str) -> Dispatcher:
         rules=rules_from(os.environ),
         lost_after_s=number("LOST_AFTER", LOST_AFTER_S, most=MOST_LOST_AFTER_S),
     )
-    dispatcher = Dispatcher(SqlStorage(url), settings, open_store)
+    storage = AcrossForks(lambda: SqlStorage(url))
+    forks.closed_for_forks.add(storage)
+    dispatcher = Dispatcher(storage, settings, open_store)
     atexit.register(dispatcher.close)
     with contextlib.suppress(Unavailable):  # what can only be read is opened all the same
         dispatcher.find_lost()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import os
 import shutil
 import tempfile
 
@@ -20,5 +21,11 @@ model_ids: set[str] = set()
 def door() -> Door:
     """The door to it."""
     folder = tempfile.mkdtemp(prefix="mlkeep-disabled-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)  # after the database is closed
+    atexit.register(_remove, folder, os.getpid())  # after the database is closed
     return door_to(f"sqlite:///{folder}/mlkeep.db")
+
+
+def _remove(folder: str, made_by: int) -> None:
+    """A forked child leaves it to its parent."""
+    if os.getpid() == made_by:
+        shutil.rmtree(folder, ignore_errors=True)

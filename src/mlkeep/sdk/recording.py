@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import enum
 import logging
@@ -21,7 +20,7 @@ from mlkeep.core.errors import InvalidInput, MlkeepException
 from mlkeep.core.ids import new_run_id
 from mlkeep.core.settings import number, setting, variable
 from mlkeep.core.uris import without_password
-from mlkeep.sdk import nowhere
+from mlkeep.sdk import endings, nowhere
 from mlkeep.sdk.config import DEFAULT_FOLDER
 from mlkeep.sdk.doors import Door, door_to, hasty_door_to
 from mlkeep.sdk.journal.delivery import UNSENT_EXPERIMENT
@@ -180,7 +179,7 @@ def go_on(tracking_uri: str, run_id: str) -> None:
     if (known := _ended.pop(run_id, None)) is not None:
         _recorders[run_id] = known
         _say_alive(known.link)
-        _drain_at_exit()
+        endings.leave_by(drain)
         return
     link = link_to(tracking_uri)
     local = None
@@ -354,7 +353,7 @@ def drain(timeout_s: float | None = None) -> None:
 def _record(tracking_uri: str, run_id: str, local: LocalRun | None = None) -> Recorder:
     recorder = _recorders[run_id] = Recorder(link_to(tracking_uri), journal_folder(), run_id, local)
     _say_alive(recorder.link)
-    _drain_at_exit()
+    endings.leave_by(drain)
     if len(_recorders) > MOST_JOURNALS and len(_recorders) % 16 == 0:
         _rest()
     return recorder
@@ -373,12 +372,6 @@ def _look_up() -> None:
     """Settings that logging goes by are read when a run is started: it takes longer than logging."""
     look_up_default()
     look_up_active_model()
-
-
-def _drain_at_exit() -> None:
-    """What is registered last is called first: before a database in this process is closed."""
-    atexit.unregister(drain)
-    atexit.register(drain)
 
 
 def _rest() -> None:

@@ -25,8 +25,17 @@ def scratch_folder(beside: Path | None) -> Path:
     folder = _locked_below(beside) if beside is not None else None
     if folder is None:
         folder = Path(tempfile.mkdtemp(prefix="mlkeep-downloads-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    atexit.register(_remove, folder, os.getpid())
     return folder
+
+
+os.register_at_fork(after_in_child=scratch_folder.cache_clear)
+
+
+def _remove(folder: Path, pid: int) -> None:
+    """A forked child leaves the folder to its parent."""
+    if os.getpid() == pid:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def new_folder(beside: Path | None) -> Path:

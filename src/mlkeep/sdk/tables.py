@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import threading
 import uuid
@@ -31,6 +32,14 @@ _TIME_NAME = re.compile(r".*(_at|_time)|timestamp.*|modified|date")
 """Names of columns that pandas takes for times."""
 
 _LOCKS = [threading.Lock() for _ in range(64)]
+
+
+def _begin_anew_in_child() -> None:
+    """Threads that had locks stay with the parent."""
+    _LOCKS[:] = [threading.Lock() for _ in _LOCKS]
+
+
+os.register_at_fork(after_in_child=_begin_anew_in_child)
 
 
 def lock_for(run_id: str) -> threading.Lock:

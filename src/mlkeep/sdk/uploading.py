@@ -52,11 +52,11 @@ class UploadQueue:
         atexit.unregister(self.flush)
         atexit.register(self.flush)
 
-    def flush(self) -> None:
-        """Wait until all that was added so far is done."""
+    def flush(self, timeout_s: float | None = None) -> None:
+        """Wait until all that was added so far is done, so long at the most."""
         with self._changed:
             added = self._added
-            self._changed.wait_for(lambda: self._done >= added)
+            self._changed.wait_for(lambda: self._done >= added, timeout_s)
 
     def _work(self) -> None:
         while True:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,9 @@ import pytest
 import mlkeep
 from bench.processes import MlkeepServer
 from mlkeep.sdk.client import MlkeepClient
+from tests.unit.sdk.programs import Program
+
+Start = Callable[..., Program]
 
 
 @pytest.fixture(scope="session")
@@ -45,3 +48,17 @@ def tracking(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def client(tracking: str) -> MlkeepClient:
     return MlkeepClient(tracking)
+
+
+@pytest.fixture
+def start(tracking: str, tmp_path: Path) -> Iterator[Start]:
+    """Starts a program that tracks at `tracking`."""
+    started: list[Program] = []
+
+    def begin(script: str, *options: str, **variables: str) -> Program:
+        started.append(Program(script, tracking, tmp_path, *options, **variables))
+        return started[-1]
+
+    yield begin
+    for program in started:
+        program.end()

@@ -13,6 +13,7 @@ from mlkeep.core.entities import Metric, Run
 from mlkeep.core.errors import InvalidInput, MlkeepException
 from mlkeep.core.names import check_key, invalid
 from mlkeep.remote.settings import number
+from mlkeep.sdk import endings
 from mlkeep.sdk.journal import records
 from mlkeep.sdk.journal.delivery import Delivery, asked, is_answer
 from mlkeep.sdk.journal.file import Journal
@@ -222,6 +223,7 @@ class Recorder:
                 self._delivery = self.link.add(self._journal, self._delivery)
                 if self._delivery.known is not None:
                     self._journal.mark_known(self._delivery.known)
+                endings.look_after_child()
             return self._journal
 
     def _look_at(self, keys: Mapping[str, float], first: int = 0) -> None:
