@@ -254,7 +254,6 @@ def test_a_silent_run_is_a_run_like_others(environment: pytest.MonkeyPatch, tmp_
         mlkeep.log_metric("m", 1)
         mlkeep.log_param("p", 1)
         mlkeep.set_tag("t", 1)
-        with pytest.raises(InvalidInput):
-            mlkeep.log_metric("a//b", 1)
+        mlkeep.log_metric("a//b", 1)  # what rank 0 is refused, nobody else is told of
 
     assert (run.info.run_name, mlkeep.active_run(), list(tmp_path.iterdir())) == ("quiet", None, [])
