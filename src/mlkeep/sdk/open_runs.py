@@ -15,6 +15,7 @@ from mlkeep.core.errors import MlkeepException
 from mlkeep.sdk import endings, recording
 from mlkeep.sdk.doors import door_to
 from mlkeep.sdk.endings import ERROR_TAG, FINISHED, TRACEBACK_TAG, Ending
+from mlkeep.sdk.journal.recorder import drain_s
 from mlkeep.sdk.system_metrics import watching
 from mlkeep.sdk.uploading import uploads
 from mlkeep.wire import runs
@@ -98,7 +99,7 @@ def end_all(ending: Ending, of: Callable[[threading.Thread], bool]) -> None:
     if direct:
         thread = threading.Thread(target=_ask_all, args=[direct], name="mlkeep-direct-ends", daemon=True)
         thread.start()
-        thread.join(recording.drain_s())
+        thread.join(drain_s())
     if endings.is_terminating():
         uploads.flush(endings.SIGTERM_WAIT_S / 2)
 

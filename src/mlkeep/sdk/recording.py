@@ -18,18 +18,19 @@ import msgspec
 from mlkeep.core.entities import Run
 from mlkeep.core.errors import InvalidInput, MlkeepException
 from mlkeep.core.ids import new_run_id
-from mlkeep.core.settings import number, setting, variable
+from mlkeep.core.settings import setting, variable
 from mlkeep.core.uris import without_password
 from mlkeep.sdk import endings, nowhere
 from mlkeep.sdk.config import DEFAULT_FOLDER
 from mlkeep.sdk.doors import Door, door_to, hasty_door_to
 from mlkeep.sdk.journal.delivery import UNSENT_EXPERIMENT
+from mlkeep.sdk.journal.file import ARTIFACTS_SUFFIX
 from mlkeep.sdk.journal.left import Left, told_of
 from mlkeep.sdk.journal.link import Link
 from mlkeep.sdk.journal.local_run import LocalRun, found_in_journals, named
 from mlkeep.sdk.journal.offline import NoServer, OfflineLink
 from mlkeep.sdk.journal.presence import Presence
-from mlkeep.sdk.journal.recorder import Recorder
+from mlkeep.sdk.journal.recorder import DRAIN_S, Recorder, drain_s
 from mlkeep.sdk.journal.silent import Silent
 from mlkeep.sdk.operations import look_up_default
 from mlkeep.sdk.threads import look_up_active_model
@@ -40,16 +41,11 @@ _log = logging.getLogger("mlkeep")
 
 T = TypeVar("T")
 
-DRAIN_S = 10
-"""How long the end of a program, of a run, and who reads wait for what is being sent, unless told otherwise."""
-
 MOST_JOURNALS = 128
 """Runs whose journals are kept open while there is nothing to send of them."""
 
 MOST_KNOWN = 10_000
 """Runs that are logged to through a journal at a time, and that have ended without the server knowing of them."""
-
-_STAGED = ".artifacts"
 
 
 class Mode(enum.Enum):
@@ -281,11 +277,6 @@ def link_to(tracking_uri: str) -> Link:
     return _links[key]
 
 
-def drain_s() -> float:
-    """How long to wait for what is being sent."""
-    return number("FLUSH_TIMEOUT", DRAIN_S, most=86_400)
-
-
 def journal_folder() -> Path:
     """The folder of journals, which is made: `MLKEEP_JOURNAL_DIR`, else `.mlkeep/journal` in the working folder.
 
@@ -304,12 +295,12 @@ def journal_folder() -> Path:
 
 def staging_folder(run_id: str) -> Path:
     """Where artifacts of a run wait whose server is not there, beside its journal."""
-    return journal_folder() / f"{run_id}{_STAGED}"
+    return journal_folder() / f"{run_id}{ARTIFACTS_SUFFIX}"
 
 
 def is_staging_folder(uri: str) -> bool:
     """Whether artifacts wait at a place."""
-    return uri.endswith(_STAGED) and Path(uri).parent == journal_folder()
+    return uri.endswith(ARTIFACTS_SUFFIX) and Path(uri).parent == journal_folder()
 
 
 def forget() -> None:

@@ -12,8 +12,7 @@ from mlkeep.core.entities import FileInfo
 from mlkeep.core.errors import MlkeepException, Unavailable
 from mlkeep.core.manifest import StoredFile
 from mlkeep.sdk import recording
-from mlkeep.sdk.doors import door_to
-from mlkeep.sdk.journal.recorder import Recorder
+from mlkeep.sdk.journal.recorder import Recorder, drain_s
 from mlkeep.sdk.stores import ArtifactRoot
 from mlkeep.wire.runs import GetRun
 
@@ -106,21 +105,12 @@ def send(recorder: Recorder) -> None:
         return
     try:
         if recorder.is_local:
-            recorder.flush(recording.drain_s())
+            recorder.flush(drain_s())
         elif recorder.link.is_down:  # perhaps it is back, and there was nothing to ask it meanwhile
             recorder.link.ask(GetRun(run_id=recorder.server_run_id))
         root_of(recorder)
     except (MlkeepException, OSError) as error:
         _log.warning("Artifacts of run %s could not be uploaded yet: %s", recorder.run_id, error)
-
-
-def upload_staged(tracking_uri: str, run_id: str, folder: Path) -> None:
-    """Upload what waits in a folder to the artifacts of a run, named by its id at the server, and remove the folder.
-
-    Raises MlkeepException: it cannot be done; nothing is removed then, and it can be repeated.
-    """
-    uri = door_to(tracking_uri).call(GetRun(run_id=run_id)).run.info.artifact_uri
-    _move(folder, ArtifactRoot(uri, tracking_uri))
 
 
 def _move(folder: Path, root: ArtifactRoot) -> None:
@@ -137,7 +127,7 @@ def _staged(recorder: Recorder) -> StagedRoot:
 def _uri_at_server(recorder: Recorder) -> str | None:
     """Where the artifacts of a run belong; None if no server is there that knows."""
     if recorder.is_local and not recorder.link.is_down:
-        recorder.flush(recording.drain_s())
+        recorder.flush(drain_s())
     if recorder.is_local or recorder.link.is_down:
         return None
     request = GetRun(run_id=recorder.server_run_id)

@@ -24,7 +24,7 @@ from mlkeep.core.pages import PagedList
 from mlkeep.sdk import recording, staging
 from mlkeep.sdk.client.base import ClientBase
 from mlkeep.sdk.journal.delivery import asked
-from mlkeep.sdk.journal.recorder import Recorder
+from mlkeep.sdk.journal.recorder import Recorder, drain_s
 from mlkeep.sdk.journal.records import Points, Record
 from mlkeep.sdk.operations import RunOperations, is_synchronous, perform
 from mlkeep.wire import metrics as metrics_wire
@@ -317,7 +317,7 @@ def _finish(recorder: Recorder, logged: Sequence[Record]) -> None:
         InvalidInput: it has refused it.
         Unavailable: it does not have it yet.
     """
-    is_sent = recorder.flush(recording.drain_s())
+    is_sent = recorder.flush(drain_s())
     for record in logged:
         if (reason := recorder.reason_against(record)) is not None:
             raise InvalidInput(reason)

@@ -30,10 +30,17 @@ DEFAULT_MAX_BYTES = 4 * 1024**3
 """How large a journal may become unless `MLKEEP_JOURNAL_MAX_BYTES` says otherwise: some 80 million points."""
 
 DRAIN_S = 10
-"""How long the end of a run, and who reads, wait for what is being sent, unless `MLKEEP_FLUSH_TIMEOUT` says otherwise."""
+"""How long the end of a program or a run, and who reads, wait for what is being sent, unless `MLKEEP_FLUSH_TIMEOUT` says
+otherwise.
+"""
 
 MOST_AT_ONCE = 1024 * 1024
 """Bytes of many records that are appended as one."""
+
+
+def drain_s() -> float:
+    """How long to wait for what is being sent. Raises InvalidInput: the environment says what cannot be."""
+    return number("FLUSH_TIMEOUT", DRAIN_S, most=86_400)
 
 
 class Recorder:
@@ -200,7 +207,7 @@ class Recorder:
             return self.is_sent
         before = self._asked
         if before > self._asked_and_sent:
-            if not self.flush(number("FLUSH_TIMEOUT", DRAIN_S, most=86_400)):
+            if not self.flush(drain_s()):
                 return False
             self._asked_and_sent = before
         return True
