@@ -54,7 +54,10 @@ def begin_sending(server: MlkeepServer, run_id: str, file: Path) -> subprocess.P
 
 def parts_kept(server: MlkeepServer) -> int:
     """How many parts of an upload lie in the server's folder."""
-    return len(list((server.folder / "artifacts" / ".mlkeep-uploads").glob("*/parts/*")))
+    try:
+        return len(list((server.folder / "artifacts" / ".mlkeep-uploads").glob("*/parts/*")))
+    except FileNotFoundError:  # a folder has just got its name
+        return 0
 
 
 def parts_asked(output: str) -> list[str]:

@@ -235,9 +235,12 @@ def _differing(what: str, items: Sequence[object]) -> list[str]:
 
 def recover(journals: Path, uri: str) -> list[str]:
     """Send the journals of dead processes to a server; what was kept, damaged or refused, by file and place."""
-    told = sync(journals, uri)
-    return [
-        *(f"{each.path.name}: not sent: {each.reason}" for each in (*told.kept, *told.live)),
-        *(f"{each.path.name}: byte {one.at} to {one.end} damaged" for each in told.sent for one in each.damage),
-        *(f"{each.path.name}: {each.refused} refused" for each in told.sent if each.refused),
-    ]
+    found: list[str] = []
+    ends = time.monotonic() + END_LIMIT_S
+    while True:
+        told = sync(journals, uri)
+        found += [f"{each.path.name}: byte {one.at} to {one.end} damaged" for each in told.sent for one in each.damage]
+        found += [f"{each.path.name}: {each.refused} refused" for each in told.sent if each.refused]
+        if not told.live or time.monotonic() > ends:  # who was killed may hold its files for a moment
+            return [*found, *(f"{each.path.name}: not sent: {each.reason}" for each in (*told.kept, *told.live))]
+        time.sleep(0.1)

@@ -8,7 +8,6 @@ import pytest
 
 import mlkeep
 from mlkeep.sdk.client import MlkeepClient
-from mlkeep.sdk.journal.delivery import ORIGIN_TAG
 from mlkeep.wire import runs
 from tests.unit.sdk.journal.left_behind import STARTED_MS, Writer
 
@@ -20,7 +19,7 @@ def test_a_run_of_several_writers_is_sent_whole_under_the_id_that_the_server_giv
 ) -> None:
     folder, elsewhere = tmp_path / "journals", tmp_path / "elsewhere"
     maker = Writer(folder, official_server)
-    maker.make_run(**{ORIGIN_TAG: maker.run_id}).log(*range(1_500))
+    maker.make_run().log(*range(1_500))
     maker.ask(runs.LogParam(run_id=maker.run_id, key="lr", value="0.1")).end()
     maker.journal.artifacts_path.mkdir()
     (maker.journal.artifacts_path / "notes.md").write_text("fine")

@@ -14,7 +14,7 @@ from mlkeep.core.errors import MlkeepException
 from mlkeep.core.settings import setting
 from mlkeep.sdk.journal.checking import described, faults, repair
 from mlkeep.sdk.journal.folder import State, journals_in, states
-from mlkeep.sdk.recording import journal_folder
+from mlkeep.sdk.journal.whereabouts import journal_folder
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., object])

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import math
 import os
+from enum import Enum
+from typing import TypeVar
 
 from mlkeep.core.errors import InvalidInput
+
+E = TypeVar("E", bound=Enum)
 
 
 def setting(name: str) -> str | None:
@@ -33,6 +37,19 @@ def number(name: str, default: float, *, most: float, least: float = 0) -> float
             f"Invalid value '{text}' of the environment variable {variable(name)}: it must be between {least:g} and {most:g}."
         )
     return value
+
+
+def choice(name: str, default: E) -> E:
+    """A setting that is the value of one of the members of the enumeration of `default`. Raises InvalidInput: it is none."""
+    text = setting(name)
+    kind = type(default)
+    try:
+        return default if text is None else kind(text.lower())
+    except ValueError:
+        raise InvalidInput(
+            f"Invalid value '{text}' of the environment variable {variable(name)}: it must be one of "
+            f"{', '.join(each.value for each in kind)}."
+        ) from None
 
 
 def request_timeout_s() -> float:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from mlkeep.core.errors import NoSuchEndpoint, NotOffered
 from mlkeep.core.manifest import StoredFile
 from mlkeep.sdk import recording
+from mlkeep.sdk.journal.whereabouts import is_staging_folder
 from mlkeep.wire.artifacts import ForgetFiles, GetManifest, RecordFiles, StoredFileMessage
 from mlkeep.wire.message import Request
 
@@ -37,7 +38,7 @@ def forget(tracking_uri: str, uri: str, paths: Sequence[str]) -> None:
 
 def recorded(tracking_uri: str, uri: str, path: str = "") -> dict[str, StoredFile]:
     """What is remembered of the file or folder `path` below `uri`, by the path below `uri`."""
-    if recording.is_staging_folder(uri):
+    if is_staging_folder(uri):
         return {}
     answer = _call(tracking_uri, GetManifest(uri=uri, path=path))
     return {} if answer is None else {file.path: file.file() for file in answer.files}

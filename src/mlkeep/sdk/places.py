@@ -10,8 +10,9 @@ import msgspec
 
 from mlkeep.core.errors import NoSuchEndpoint, NotFound
 from mlkeep.sdk import nowhere
+from mlkeep.sdk.journal.whereabouts import staging_folder
 from mlkeep.sdk.model_uris import ModelUri, parse_model_uri
-from mlkeep.sdk.recording import door, is_silent, known_at, staging_folder
+from mlkeep.sdk.recording import door, is_silent, known_at
 from mlkeep.wire import logged_models, registry, runs
 
 

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from mlkeep.core.errors import InvalidInput
-from mlkeep.core.settings import setting, variable
+from mlkeep.core.settings import choice, setting
 
 _log = logging.getLogger("mlkeep")
 
@@ -78,14 +77,7 @@ def place() -> Place | None:
 
 def policy() -> Policy:
     """Who logs. Raises InvalidInput: the environment says something else."""
-    text = setting("RANKS") or Policy.ZERO.value
-    try:
-        return Policy(text.lower())
-    except ValueError:
-        raise InvalidInput(
-            f"Invalid value '{text}' of the environment variable {variable('RANKS')}: it must be one of "
-            f"{', '.join(each.value for each in Policy)}."
-        ) from None
+    return choice("RANKS", Policy.ZERO)
 
 
 def silent_place() -> Place | None:

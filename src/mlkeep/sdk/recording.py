@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import enum
 import logging
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,13 +16,10 @@ import msgspec
 from mlkeep.core.entities import Run
 from mlkeep.core.errors import InvalidInput, MlkeepException
 from mlkeep.core.ids import new_run_id
-from mlkeep.core.settings import setting, variable
 from mlkeep.core.uris import without_password
 from mlkeep.sdk import endings, nowhere
-from mlkeep.sdk.config import DEFAULT_FOLDER
 from mlkeep.sdk.doors import Door, door_to, hasty_door_to
 from mlkeep.sdk.journal.delivery import UNSENT_EXPERIMENT
-from mlkeep.sdk.journal.file import ARTIFACTS_SUFFIX
 from mlkeep.sdk.journal.left import Left, told_of
 from mlkeep.sdk.journal.link import Link
 from mlkeep.sdk.journal.local_run import LocalRun, found_in_journals, named
@@ -32,6 +27,8 @@ from mlkeep.sdk.journal.offline import NoServer, OfflineLink
 from mlkeep.sdk.journal.presence import Presence
 from mlkeep.sdk.journal.recorder import DRAIN_S, Recorder, drain_s
 from mlkeep.sdk.journal.silent import Silent
+from mlkeep.sdk.journal.whereabouts import journal_folder, staging_folder
+from mlkeep.sdk.modes import Mode, mode
 from mlkeep.sdk.operations import look_up_default
 from mlkeep.sdk.threads import look_up_active_model
 from mlkeep.wire.message import Request
@@ -48,15 +45,6 @@ MOST_KNOWN = 10_000
 """Runs that are logged to through a journal at a time, and that have ended without the server knowing of them."""
 
 
-class Mode(enum.Enum):
-    """What `MLKEEP_MODE` says."""
-
-    ONLINE = "online"
-    OFFLINE = "offline"
-    DIRECT = "direct"
-    DISABLED = "disabled"
-
-
 _links: dict[tuple[str, bool], Link] = {}
 _recorders: dict[str, Recorder] = {}
 _ended: dict[str, Recorder] = {}
@@ -70,18 +58,6 @@ when_linked: list[Callable[[Link], object]] = []
 
 when_leaving: list[Callable[[Recorder], object]] = []
 """What is to be done when the program ends for a run of which artifacts wait."""
-
-
-def mode() -> Mode:
-    """How runs are logged to. Raises InvalidInput: the environment says something else."""
-    text = setting("MODE") or Mode.ONLINE.value
-    try:
-        return Mode(text.lower())
-    except ValueError:
-        raise InvalidInput(
-            f"Invalid value '{text}' of the environment variable {variable('MODE')}: it must be one of "
-            f"{', '.join(each.value for each in Mode)}."
-        ) from None
 
 
 def recorder_of(run_id: str) -> Recorder | None:
@@ -277,44 +253,13 @@ def link_to(tracking_uri: str) -> Link:
     return _links[key]
 
 
-def journal_folder() -> Path:
-    """The folder of journals, which is made: `MLKEEP_JOURNAL_DIR`, else `.mlkeep/journal` in the working folder.
-
-    Where nothing can be written there it is in the folder for temporary files.
-    """
-    wanted = Path(setting("JOURNAL_DIR") or Path(DEFAULT_FOLDER) / "journal").absolute()
-    for folder in (wanted, Path(tempfile.gettempdir()) / f"mlkeep-journal-{os.getuid()}"):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError:
-            continue
-        if os.access(folder, os.W_OK):
-            return folder
-    return wanted
-
-
-def staging_folder(run_id: str) -> Path:
-    """Where artifacts of a run wait whose server is not there, beside its journal."""
-    return journal_folder() / f"{run_id}{ARTIFACTS_SUFFIX}"
-
-
-def is_staging_folder(uri: str) -> bool:
-    """Whether artifacts wait at a place."""
-    return uri.endswith(ARTIFACTS_SUFFIX) and Path(uri).parent == journal_folder()
-
-
 def forget() -> None:
     """Send what can be sent, as `flush`, and begin anew: nothing is logged to any run any more. For tests.
 
     What could not be sent stays on disk.
     """
-    links = list(_links.values())
     _let_go(drain_s())
-    _presences.clear()
-    _links.clear()
     _left.clear()
-    for link in links:
-        link.close(drain_s())
 
 
 def begin_anew() -> None:
@@ -414,6 +359,10 @@ def _let_go(timeout_s: float) -> None:
         _close(recorder)
     _recorders.clear()
     _ended.clear()
+    _presences.clear()
+    for link in _links.values():
+        link.close(max(1.0, until - time.monotonic()))
+    _links.clear()
 
 
 os.register_at_fork(after_in_child=begin_anew)

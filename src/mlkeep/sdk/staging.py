@@ -13,6 +13,7 @@ from mlkeep.core.errors import MlkeepException, Unavailable
 from mlkeep.core.manifest import StoredFile
 from mlkeep.sdk import recording
 from mlkeep.sdk.journal.recorder import Recorder, drain_s
+from mlkeep.sdk.journal.whereabouts import staging_folder
 from mlkeep.sdk.stores import ArtifactRoot
 from mlkeep.wire.runs import GetRun
 
@@ -72,7 +73,7 @@ def keep(recorder: Recorder, write: Callable[[ArtifactRoot], object]) -> None:
     if isinstance(root, NoRoot):
         return
     with _waiting:
-        folder = recording.staging_folder(recorder.run_id)
+        folder = staging_folder(recorder.run_id)
         if not folder.exists() and not recorder.is_offline:
             _log.warning(
                 "The server is not there: artifacts of run %s are kept in %s, and uploaded when it is back.",
@@ -90,7 +91,7 @@ def root_of(recorder: Recorder) -> ArtifactRoot:
     if (uri := _uri_at_server(recorder)) is None:
         return _staged(recorder)
     root = ArtifactRoot(uri, recorder.link.tracking_uri)
-    _move(recording.staging_folder(recorder.run_id), root)
+    _move(staging_folder(recorder.run_id), root)
     return root
 
 
@@ -101,7 +102,7 @@ def is_away(recorder: Recorder) -> bool:
 
 def send(recorder: Recorder) -> None:
     """Upload what waits of a run, if the server is there; otherwise it goes on waiting."""
-    if recorder.is_offline or not recording.staging_folder(recorder.run_id).exists():
+    if recorder.is_offline or not staging_folder(recorder.run_id).exists():
         return
     try:
         if recorder.is_local:
@@ -121,7 +122,7 @@ def _move(folder: Path, root: ArtifactRoot) -> None:
 
 
 def _staged(recorder: Recorder) -> StagedRoot:
-    return StagedRoot(str(recording.staging_folder(recorder.run_id)), recorder.link.tracking_uri)
+    return StagedRoot(str(staging_folder(recorder.run_id)), recorder.link.tracking_uri)
 
 
 def _uri_at_server(recorder: Recorder) -> str | None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from mlkeep.sdk.journal import syncing
 from mlkeep.sdk.journal.link import Link
 from mlkeep.sdk.journal.syncing import Synced
-from mlkeep.sdk.recording import journal_folder, when_linked
+from mlkeep.sdk.journal.whereabouts import journal_folder
+from mlkeep.sdk.recording import when_linked
 
 
 def sync(folder: str | os.PathLike[str] | None = None, tracking_uri: str | None = None) -> Synced:

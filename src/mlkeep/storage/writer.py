@@ -20,6 +20,8 @@ import msgspec
 from mlkeep.core.errors import MlkeepException, Unavailable
 from mlkeep.storage.contract import Logged
 
+_dice = random.Random()  # noqa: S311 - no secret; of our own, for programs that seed `random`
+
 T = TypeVar("T")
 
 MAX_GROUP = 1_000
@@ -240,7 +242,7 @@ class _Group:
                     job.error = told
                 return
             logger.warning("a group of %d writes is run again: %s", len(self._jobs), failure)
-            time.sleep(random.uniform(0, REPEAT_WITHIN_S * (tries - 1)))  # noqa: S311 - no secret
+            time.sleep(_dice.uniform(0, REPEAT_WITHIN_S * (tries - 1)))
             tries += 1
 
     def _may_try_again(self, outage: Outage | None, tries: int) -> bool:

@@ -228,7 +228,7 @@ def test_a_thread_that_goes_on_after_the_main_thread_failed_ends_its_run_itself(
 
 
 def test_an_error_at_a_prompt_ends_nothing(start: Start, client: MlkeepClient) -> None:
-    program = start("print(mlkeep.start_run().info.run_id); 1 / 0", "-i")
+    program = start("print(mlkeep.start_run().info.run_id, flush=True); 1 / 0", "-i")
     run_id = program.line()
 
     program.ended()

@@ -16,6 +16,7 @@ from mlkeep.core.entities import Dataset, DatasetInput, Metric, Param, RunTag
 from mlkeep.core.errors import InvalidInput, MlkeepException, NotFound, Unavailable
 from mlkeep.sdk import recording
 from mlkeep.sdk.client import MlkeepClient
+from mlkeep.sdk.journal.whereabouts import journal_folder, staging_folder
 from mlkeep.wire.runs import CreateRun
 
 DATA = Dataset("flowers", "abc", "local", "{}")
@@ -23,7 +24,7 @@ DATA = Dataset("flowers", "abc", "local", "{}")
 
 def journals() -> list[Path]:
     """What lies in the folder of journals."""
-    return sorted(recording.journal_folder().iterdir())
+    return sorted(journal_folder().iterdir())
 
 
 def start(folder: Path, port: int) -> MlkeepServer:
@@ -77,7 +78,7 @@ def test_a_server_that_starts_after_the_training_has_everything(
             server = start(tmp_path / "server", port)
             try:
                 mlkeep.end_run()
-                waiting = recording.staging_folder(outer.info.run_id)
+                waiting = staging_folder(outer.info.run_id)
                 assert [message.partition(" (")[0] for message in caplog.messages] == [
                     f"{uri} does not take what is logged",
                     f"The server is not there: artifacts of run {outer.info.run_id} are kept in {waiting}, and uploaded when it is back.",
@@ -183,7 +184,7 @@ def test_a_server_that_never_answers_is_waited_for_once(
     assert time.monotonic() - began < 5
     assert client.get_run(run.info.run_id).info.status == "FINISHED"
     recording.drain()
-    folder = recording.journal_folder()
+    folder = journal_folder()
     assert capsys.readouterr().err == (
         f"mlkeep: 13 points and artifacts of 4 runs have not reached {silent_server}: they are in {folder}. "
         f"Send them with: mlkeep sync {folder}\n"

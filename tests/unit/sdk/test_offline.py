@@ -17,6 +17,7 @@ from mlkeep.sdk import recording
 from mlkeep.sdk.journal import records
 from mlkeep.sdk.journal.delivery import request_in
 from mlkeep.sdk.journal.records import Asked, Placed, Points
+from mlkeep.sdk.journal.whereabouts import journal_folder, staging_folder
 
 DATA = Dataset("flowers", "abc", "local", "{}")
 
@@ -29,9 +30,7 @@ def offline(environment: pytest.MonkeyPatch) -> None:
 
 def journaled(run_id: str) -> Iterator[object]:
     """What the journals of a run hold."""
-    for path in sorted(
-        recording.journal_folder().glob(f"{run_id}.*.journal"), key=lambda path: path.stat().st_mtime_ns
-    ):
+    for path in sorted(journal_folder().glob(f"{run_id}.*.journal"), key=lambda path: path.stat().st_mtime_ns):
         for one in records.scan(path.read_bytes()):
             assert isinstance(one, Placed)
             yield request_in(one.record) if isinstance(one.record, Asked) else one.record
@@ -111,7 +110,7 @@ def test_artifacts_wait_beside_the_journal(tmp_path: Path) -> None:
         mlkeep.log_artifacts(tmp_path / "model", "flat")
         mlkeep.log_table({"q": ["x"]}, "eval.json")
         mlkeep.log_table({"q": ["y"]}, "eval.json")
-        folder = recording.staging_folder(run.info.run_id)
+        folder = staging_folder(run.info.run_id)
         assert mlkeep.get_artifact_uri("conf.json") == f"{folder}/conf.json"
 
     assert sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()) == [

@@ -14,6 +14,8 @@ import msgspec
 
 from mlkeep.core.errors import Damaged, Unavailable
 
+_dice = random.Random()  # noqa: S311 - no secret; of our own, for programs that seed `random`
+
 MIB = 1024 * 1024
 MAX_PARTS = 9_000
 """S3 takes 10,000 parts of one file."""
@@ -34,7 +36,7 @@ class Retries(msgspec.Struct, frozen=True):
     def delay_s(self, failures: int) -> float:
         """Seconds to wait after this many failures: none after the first."""
         grown = self.backoff_s * 2.0 ** (failures - 1) if failures > 1 else 0.0
-        return min(120.0, grown) + random.uniform(0, self.jitter_s)  # noqa: S311 - no secret
+        return min(120.0, grown) + _dice.uniform(0, self.jitter_s)
 
 
 class Plan(msgspec.Struct, frozen=True):

@@ -15,7 +15,7 @@ from mlkeep.core.pages import PagedList
 from mlkeep.sdk import nowhere, recording
 from mlkeep.sdk.client.base import ClientBase
 from mlkeep.sdk.doors import Door
-from mlkeep.sdk.recording import Mode
+from mlkeep.sdk.modes import Mode, mode
 from mlkeep.sdk.stores import ArtifactRoot
 from mlkeep.wire import logged_models as wire
 from mlkeep.wire.message import Request, key_value_inputs
@@ -36,7 +36,7 @@ class LoggedModelClient(ClientBase):
         model_type: str | None = None,
     ) -> LoggedModel:
         """Make a logged model whose files have yet to be uploaded."""
-        is_nowhere = recording.is_silent(source_run_id) or recording.mode() is Mode.DISABLED
+        is_nowhere = recording.is_silent(source_run_id) or mode() is Mode.DISABLED
         door = nowhere.door() if is_nowhere else self._tracking
         known = None if not source_run_id or is_nowhere else self._known(source_run_id)
         request = wire.CreateLoggedModel(

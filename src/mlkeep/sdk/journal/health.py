@@ -15,6 +15,10 @@ MAX_RETRY_AFTER_S = 600
 """Up to how long a server is left alone because it asks for it."""
 
 
+dice = random.Random()  # noqa: S311 - no secret
+"""Of our own: a program that trains may count on what it makes of `random.seed`."""
+
+
 class Health:
     """What is known of one server. Times are those of `time.monotonic`. The link's lock guards all that changes."""
 
@@ -41,7 +45,7 @@ class Health:
         longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(self._failures - 1, 10))
         now = time.monotonic()
         # All of the pause is by chance, for those whom a server has left at the same moment not to come back at one.
-        self.try_at = now + max(SHORTEST_PAUSE_S, random.uniform(0, longest))  # noqa: S311 - no secret
+        self.try_at = now + max(SHORTEST_PAUSE_S, dice.uniform(0, longest))
         self.held_until = now + min(retry_after_s or 0, MAX_RETRY_AFTER_S)
         was_out, self.is_out = self.is_out, True
         return not was_out

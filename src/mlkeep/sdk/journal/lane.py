@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import random
 import time
 from collections.abc import Callable
 
@@ -13,6 +12,7 @@ from mlkeep.sdk.doors import Door
 from mlkeep.sdk.journal import records
 from mlkeep.sdk.journal.delivery import MOST_POINTS, NOT_SENT, Delivery, parts, status_of
 from mlkeep.sdk.journal.file import Journal, Unsent
+from mlkeep.sdk.journal.health import dice
 from mlkeep.sdk.journal.records import Damage, Placed
 
 _log = logging.getLogger("mlkeep")
@@ -130,7 +130,7 @@ class Lane:
         """The server has answered that it does not take this, or (None) nothing could be made of it. It is tried again later."""
         self._failures += 1
         longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(self._failures - 1, 10))
-        self.try_at = time.monotonic() + random.uniform(FIRST_PAUSE_S / 2, longest)  # noqa: S311 - no secret
+        self.try_at = time.monotonic() + dice.uniform(FIRST_PAUSE_S / 2, longest)
         if self._failures > 1 or error is None:
             return
         advice = "" if isinstance(error, NoSuchEndpoint) else _ADVICE.get(status_of(error), "")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import random
 import threading
 import time
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from mlkeep.core.uris import without_password
 from mlkeep.sdk.doors import Door, hasty_door_to
 from mlkeep.sdk.journal.delivery import Delivery, is_answer
 from mlkeep.sdk.journal.file import Journal
-from mlkeep.sdk.journal.health import Health
+from mlkeep.sdk.journal.health import Health, dice
 from mlkeep.sdk.journal.lane import Lane
 from mlkeep.wire.message import Request
 
@@ -275,7 +274,7 @@ class Link:
         return partial(self._send, lane, self._tries)
 
     def _begin_duty(self, duty: Duty) -> Callable[[], None]:
-        duty.at = time.monotonic() + duty.period_s * random.uniform(0.9, 1)  # noqa: S311 - for many not to call at once
+        duty.at = time.monotonic() + duty.period_s * dice.uniform(0.9, 1)  # for many not to call at once
         return partial(self._do, duty)
 
     def _begin_first(self) -> Callable[[], None]:

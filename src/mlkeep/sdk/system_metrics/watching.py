@@ -8,6 +8,7 @@ import os
 from mlkeep.core.errors import MlkeepException
 from mlkeep.sdk import recording
 from mlkeep.sdk.doors import door_to, hasty_door_to
+from mlkeep.sdk.modes import Mode, mode
 from mlkeep.sdk.system_metrics import nvidia, settings
 from mlkeep.sdk.system_metrics.monitor import LogPoints, SystemMonitor
 from mlkeep.sdk.system_metrics.settings import Sampling
@@ -84,7 +85,7 @@ def _sources() -> list[Source]:
 def _log_function(run_id: str, tracking_uri: str) -> LogPoints | None:
     if recording.recorder_of(run_id) is not None:
         return lambda at_ms, step, values: _log(run_id, at_ms, step, values)
-    if recording.mode() is recording.Mode.DIRECT:
+    if mode() is Mode.DIRECT:
         return lambda at_ms, step, values: _log_at_once(run_id, tracking_uri, at_ms, step, values)
     return None
 

@@ -24,6 +24,8 @@ from mlkeep.blobs.contract import PIECE, Signed
 from mlkeep.core.errors import MlkeepException
 from mlkeep.core.settings import backoff_factor_s, request_retries, request_timeout_s
 
+_dice = random.Random()  # noqa: S311 - no secret; of our own, for programs that seed `random`
+
 CONNECT_S = 10
 MAX_PAUSE_S = 20
 
@@ -240,7 +242,7 @@ def _pause_s(tries: int) -> float:
     """How long to wait before the next try: twice as long each time, and never quite the same."""
     factor = backoff_factor_s()
     longest = min(factor * 2.0 ** (tries - 1), MAX_PAUSE_S)
-    return longest * random.uniform(0.5, 1)  # noqa: S311 - nothing is kept secret by it
+    return longest * _dice.uniform(0.5, 1)
 
 
 def reason_of(err: BaseException) -> str:
