@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from array import array
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import msgspec
 
 from mlkeep.core import limits
+from mlkeep.wire.binary import column_of, little_endian
 from mlkeep.wire.columns import Column, LogColumns
 from mlkeep.wire.metrics import MetricInput
 from mlkeep.wire.runs import LogBatch
@@ -46,10 +46,7 @@ def in_columns(batch: LogBatch) -> bytes | None:
 
 def _binary(kind: str, numbers: Sequence[Any]) -> bytes:
     """Numbers of 64 bits, the least significant byte first."""
-    column = array(kind, numbers)
-    if sys.byteorder == "big":
-        column.byteswap()
-    return column.tobytes()
+    return little_endian(array(kind, numbers))
 
 
 def halves(batch: LogBatch) -> tuple[LogBatch, LogBatch]:
@@ -111,9 +108,4 @@ def _points(column: Column) -> Iterator[MetricInput]:
 
 
 def _numbers(kind: str, given: Sequence[Any] | bytes) -> Sequence[Any]:
-    if not isinstance(given, bytes):
-        return given
-    column = array(kind, given)
-    if sys.byteorder == "big":
-        column.byteswap()
-    return column
+    return column_of(kind, given) if isinstance(given, bytes) else given

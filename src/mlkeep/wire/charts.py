@@ -8,13 +8,13 @@ there is nothing.
 from __future__ import annotations
 
 import math
-import sys
 from array import array
 from typing import Any, ClassVar
 
 import msgspec
 
 from mlkeep.core import limits
+from mlkeep.wire.binary import little_endian
 from mlkeep.wire.endpoint import OWN, Endpoint, Permission
 from mlkeep.wire.message import Int64, Message, Number, Request
 
@@ -105,17 +105,11 @@ def _packed(series: ChartSeries) -> dict[str, Any]:
 
 
 def _integers(column: list[int]) -> bytes:
-    return _little_endian(array("q", column))
+    return little_endian(array("q", column))
 
 
 def _doubles(column: list[Number] | list[float | None]) -> bytes:
-    return _little_endian(array("d", [math.nan if value is None else float(value) for value in column]))
-
-
-def _little_endian(column: array[Any]) -> bytes:
-    if sys.byteorder == "big":
-        column.byteswap()
-    return column.tobytes()
+    return little_endian(array("d", [math.nan if value is None else float(value) for value in column]))
 
 
 ENDPOINTS = (

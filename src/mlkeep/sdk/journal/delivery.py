@@ -264,21 +264,25 @@ def create_run(door: Door, request: runs.CreateRun) -> Run:
     if (name := request.experiment_id.removeprefix(UNSENT_EXPERIMENT)) != request.experiment_id:
         request = msgspec.structs.replace(request, experiment_id=experiment_named(door, name))
     if request.run_id and not door.takes_run_ids():
-        found = door.call(
-            runs.SearchRuns(
-                experiment_ids=[request.experiment_id],
-                filter=f"tags.`{ORIGIN_TAG}` = '{request.run_id}'",
-                run_view_type=ViewType.ALL,
-                max_results=1,
-            )
-        ).runs
-        if found:
-            before: Run = found[0].entity()
+        if (before := run_of_origin(door, request.run_id, [request.experiment_id])) is not None:
             return before
         tag = KeyValueInput(key=ORIGIN_TAG, value=request.run_id)
         request = msgspec.structs.replace(request, tags=[*request.tags, tag])
     run: Run = door.call(request).run.entity()
     return run
+
+
+def run_of_origin(door: Door, run_id: str, experiment_ids: Sequence[str]) -> Run | None:
+    """The run that a server gave an id of its own, by the one it has in its journal. Raises MlkeepException."""
+    found = door.call(
+        runs.SearchRuns(
+            experiment_ids=list(experiment_ids),
+            filter=f"tags.`{ORIGIN_TAG}` = '{run_id}'",
+            run_view_type=ViewType.ALL,
+            max_results=1,
+        )
+    ).runs
+    return found[0].entity() if found else None
 
 
 def experiment_named(door: Door, name: str) -> str:

@@ -13,6 +13,7 @@ from mlkeep.sdk.journal import records
 from mlkeep.sdk.journal.delivery import MOST_POINTS, NOT_SENT, Delivery, parts, status_of
 from mlkeep.sdk.journal.file import Journal, Unsent
 from mlkeep.sdk.journal.health import dice
+from mlkeep.sdk.journal.parcel import YIELDED_RECORDS
 from mlkeep.sdk.journal.records import Damage, Placed
 
 _log = logging.getLogger("mlkeep")
@@ -26,9 +27,6 @@ NOTES_BYTES = 16 * 1024
 FIRST_PAUSE_S = 30
 LONGEST_PAUSE_S = 300
 """How long a run is left alone that the server takes nothing for: at first, and at last."""
-
-YIELDED_RECORDS = 512
-"""Records after which the thread offers the interpreter to others. Unasked it would take it away from who logs for 5 ms."""
 
 _ADVICE = {
     401: "Set MLKEEP_TRACKING_USERNAME and MLKEEP_TRACKING_PASSWORD, or MLKEEP_TRACKING_TOKEN.",

@@ -7,16 +7,16 @@ from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
-from mlkeep.core.entities import RunStatus, ViewType
+from mlkeep.core.entities import RunStatus
 from mlkeep.core.errors import BadRequest, MlkeepException, NotFound, Unavailable
 from mlkeep.sdk.doors import Door
 from mlkeep.sdk.journal import records
-from mlkeep.sdk.journal.delivery import ORIGIN_TAG, Delivery, Part, parts, request_in
+from mlkeep.sdk.journal.delivery import Delivery, Part, parts, request_in, run_of_origin
 from mlkeep.sdk.journal.folder import Taken, is_sendable
 from mlkeep.sdk.journal.records import Asked, Placed, Unknown
 from mlkeep.sdk.stores import ArtifactRoot
 from mlkeep.wire.experiments import SearchExperiments
-from mlkeep.wire.runs import CreateRun, GetRun, SearchRuns, UpdateRun
+from mlkeep.wire.runs import CreateRun, GetRun, UpdateRun
 
 PIECE_BYTES = 2 * 1024 * 1024
 """Of a journal that are read at a time."""
@@ -85,10 +85,8 @@ class LeftRun:
     def _send_or_look_up(self, one: Taken) -> None:
         try:
             self._send(one, to_the_end=False)
-        except (
-            NotFound
-        ):  # the journal in which it was made may have been sent earlier, and the run has another id there
-            if self._known is not None or (known := run_of_origin(self._door, self._run_id)) is None:
+        except NotFound:  # it may have been made by a journal that was sent earlier, and have another id there
+            if self._known is not None or (known := _known_id(self._door, self._run_id)) is None:
                 raise
             self._learn(known)
             self._send(one, to_the_end=False)
@@ -173,7 +171,7 @@ def is_done(one: Taken) -> bool:
     return one.journal.is_sent and not one.journal.artifacts_path.exists()
 
 
-def run_of_origin(door: Door, run_id: str) -> str | None:
+def _known_id(door: Door, run_id: str) -> str | None:
     """The id that a server gave to a run that has this one in its journal; None if it has no such run.
 
     Raises MlkeepException.
@@ -181,15 +179,7 @@ def run_of_origin(door: Door, run_id: str) -> str | None:
     token = ""
     while True:
         page = door.call(SearchExperiments(max_results=_EXPERIMENTS, page_token=token))
-        found = door.call(
-            SearchRuns(
-                experiment_ids=[one.experiment_id for one in page.experiments],
-                filter=f"tags.`{ORIGIN_TAG}` = '{run_id}'",
-                run_view_type=ViewType.ALL,
-                max_results=1,
-            )
-        ).runs
-        if found:
-            return str(found[0].info.run_id)
+        if (run := run_of_origin(door, run_id, [one.experiment_id for one in page.experiments])) is not None:
+            return run.info.run_id
         if not (token := page.next_page_token):
             return None

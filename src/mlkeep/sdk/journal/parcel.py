@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from array import array
 from collections.abc import Iterable
@@ -10,6 +9,7 @@ from collections.abc import Iterable
 from mlkeep.core.errors import InvalidInput
 from mlkeep.sdk.doors import Door
 from mlkeep.sdk.journal.records import Points
+from mlkeep.wire.binary import little_endian
 from mlkeep.wire.columns import Column, LogColumns
 from mlkeep.wire.message import KeyValueInput, key_value_inputs
 from mlkeep.wire.runs import LogBatch
@@ -62,19 +62,12 @@ class Parcel:
         return [
             Column(
                 key=key,
-                steps=_binary(steps),
-                timestamps=_binary(times),
-                values=_binary(values),
+                steps=little_endian(steps),
+                timestamps=little_endian(times),
+                values=little_endian(values),
                 model_id=model_id,
                 dataset_name=name,
                 dataset_digest=digest,
             )
             for (key, model_id, name, digest), (steps, times, values) in self._series.items()
         ]
-
-
-def _binary(numbers: array[int] | array[float]) -> bytes:
-    """Numbers of 64 bits, the least significant byte first."""
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    return numbers.tobytes()
