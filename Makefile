@@ -15,7 +15,7 @@ help:
 	@echo "make test-tour  have the official clients and their commands make every call they have"
 	@echo "make test-combinations  hold further combinations of doors and databases to what is promised"
 	@echo "make test-large  move files of up to 5 GB there and back (some minutes, 16 GB of disk)"
-	@echo "make test-frameworks  run Optuna, Lightning, transformers, scikit-learn, XGBoost and LightGBM (2 GB, once)"
+	@echo "make test-frameworks  run every framework beside MLflow 3 and 2 (two environments of 4.5 GB, once)"
 	@echo "make test-nightly  kill programs and servers that log, hundreds of times (15 minutes)"
 	@echo "make check   linters, types and the direction of imports"
 	@echo "make format  let ruff rewrite the code"
@@ -42,8 +42,10 @@ test-large: $(VENV)/.test
 	@$(BIN)/python -m pytest -m large tests/large
 
 test-frameworks: $(VENV)/.test
-	@$(BIN)/python -m bench.environments frameworks
+	@$(BIN)/python -m bench.environments frameworks3 frameworks2
 	@$(BIN)/python -m pytest -m frameworks tests/frameworks
+	@$(BIN)/python -m bench.environments run frameworks3 -m pytest -W default tests/flavors tests/unit/flavors
+	@$(BIN)/python -m bench.environments run frameworks2 -m pytest -W default tests/flavors tests/unit/flavors
 
 test-nightly: $(VENV)/.test
 	@$(BIN)/python -m pytest -m nightly tests/faults

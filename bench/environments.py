@@ -1,6 +1,7 @@
 """Virtualenvs with the official MLflow and other peers, as requirements/ pins them: made once, for tests and benchmarks.
 
 `python -m bench.environments NAME...` makes them ahead, so that one sees what takes the time.
+`python -m bench.environments run NAME ...` calls the Python of one, with the checkout's code and what follows as its arguments.
 """
 
 from __future__ import annotations
@@ -133,6 +134,13 @@ def _tell(progress: str) -> None:
     print(progress, file=sys.stderr, flush=True)
 
 
+def _run(name: str, arguments: list[str]) -> None:
+    python = str(environment(name).python)
+    os.execve(python, [python, *arguments], {**plain_environment(), "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"})
+
+
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["run"]:
+        _run(sys.argv[2], sys.argv[3:])
     for each in sys.argv[1:]:
         environment(each)

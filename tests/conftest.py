@@ -5,22 +5,27 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import mlkeep
 from bench.objectstore import S3Server
-from bench.postgres import PgBouncer, PostgresServer
 from mlkeep.sdk import active_experiment, local, nowhere, recording
 from mlkeep.sdk.doors import door_to, hasty_door_to
 from mlkeep.sdk.local import open_local
 from mlkeep.sdk.threads import own
 from mlkeep.services.dispatch import Dispatcher
 
+if TYPE_CHECKING:
+    from bench.postgres import PgBouncer, PostgresServer  # the environments of tests/flavors have no driver for it
+
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """A PostgreSQL of the older of the versions at hand."""
+    from bench.postgres import PostgresServer
+
     server = PostgresServer(16)
     yield server
     server.end()
@@ -29,6 +34,8 @@ def postgres() -> Iterator[PostgresServer]:
 @pytest.fixture(scope="session")
 def newer_postgres() -> Iterator[PostgresServer]:
     """A PostgreSQL of the newer of the versions at hand."""
+    from bench.postgres import PostgresServer
+
     server = PostgresServer(18)
     yield server
     server.end()
@@ -37,6 +44,8 @@ def newer_postgres() -> Iterator[PostgresServer]:
 @pytest.fixture(scope="session")
 def pgbouncer(newer_postgres: PostgresServer) -> Iterator[PgBouncer]:
     """PgBouncer in transaction mode, before the newer PostgreSQL."""
+    from bench.postgres import PgBouncer
+
     bouncer = PgBouncer(newer_postgres)
     yield bouncer
     bouncer.end()

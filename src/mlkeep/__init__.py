@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         system_metrics,
         tracking,
         types,
+        xgboost,
     )
     from mlkeep.core.errors import MlkeepException
     from mlkeep.core.errors import MlkeepException as MlflowException
@@ -150,6 +151,7 @@ _SUBMODULES = frozenset(
         "system_metrics",
         "tracking",
         "types",
+        "xgboost",
     }
 )
 
@@ -242,6 +244,7 @@ __all__ = [
     "system_metrics",
     "tracking",
     "types",
+    "xgboost",
 ]
 
 

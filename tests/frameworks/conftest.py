@@ -58,7 +58,7 @@ class Frameworks:
 @pytest.fixture(scope="session")
 def library() -> Library:
     """The environment; made on first use, which takes some minutes."""
-    return environment("frameworks")
+    return environment("frameworks3")
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@
     ├── Unauthenticated           UNAUTHENTICATED
     ├── Forbidden                 PERMISSION_DENIED
     ├── NotOffered                NOT_IMPLEMENTED           known to MLflow, not to mlkeep
+    ├── NotInstalled              INVALID_PARAMETER_VALUE   a package that this needs; also a ModuleNotFoundError
     ├── Unavailable               TEMPORARILY_UNAVAILABLE   try again later
     ├── StorageFull               INSUFFICIENT_STORAGE      no room for what was sent
     ├── Damaged                   DATA_LOSS                 bytes are not those that were written or announced
@@ -121,6 +122,12 @@ class NotOffered(MlkeepException):
     """Something MLflow has and mlkeep (here, or so configured) has not."""
 
     code = "NOT_IMPLEMENTED"
+
+
+class NotInstalled(MlkeepException, ModuleNotFoundError):  # noqa: N818 - as its siblings
+    """A package that is needed here is not installed: the message says what to install."""
+
+    code = "INVALID_PARAMETER_VALUE"
 
 
 class Unavailable(MlkeepException):

@@ -36,6 +36,11 @@ class Destination(msgspec.Struct, frozen=True):
     step: int = 0
     model_id: str | None = None
 
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Destination:
+        """What a function was called with, of what belongs here: `given` are its `locals()`."""
+        return cls(**{name: given[name] for name in cls.__struct_fields__ if name in given})
+
 
 def log(destination: Destination, save: Callable[[Path, Model], Model]) -> ModelInfo:
     """Save a model with `save(path, model)` and log it.

@@ -115,16 +115,7 @@ def save_model(
         AlreadyExists: `path` exists and is not empty.
         InvalidInput: neither or both ways are used, or a value cannot be used.
     """
-    ceremony = saving.Ceremony(
-        signature=signature,
-        input_example=input_example,
-        conda_env=conda_env,
-        pip_requirements=pip_requirements,
-        extra_pip_requirements=extra_pip_requirements,
-        code_paths=code_paths,
-        extra_files=extra_files,
-        metadata=metadata,
-    )
+    ceremony = saving.Ceremony.of(locals())
     _refuse_inferring_code(infer_code_paths)
     source = PythonSource(loader_module, data_path, python_model, artifacts, model_config, streamable)
     source.save(path, ceremony, mlflow_model)
@@ -160,32 +151,10 @@ def log_model(
 
     The other arguments are those of `save_model` and of `mlkeep.flavors.model_logging.Destination`.
     """
-    ceremony = saving.Ceremony(
-        signature=signature,
-        input_example=input_example,
-        conda_env=conda_env,
-        pip_requirements=pip_requirements,
-        extra_pip_requirements=extra_pip_requirements,
-        code_paths=code_paths,
-        extra_files=extra_files,
-        metadata=metadata,
-    )
+    ceremony, destination = saving.Ceremony.of(locals()), model_logging.Destination.of(locals())
     _refuse_inferring_code(infer_code_paths)
     source = PythonSource(loader_module, data_path, python_model, artifacts, model_config, streamable)
-    return model_logging.log(
-        model_logging.Destination(
-            artifact_path=artifact_path,
-            name=name,
-            registered_model_name=registered_model_name,
-            await_registration_for=await_registration_for,
-            params=params,
-            tags=tags,
-            model_type=model_type,
-            step=step,
-            model_id=model_id,
-        ),
-        lambda path, model: source.save(path, ceremony, model),
-    )
+    return model_logging.log(destination, lambda path, model: source.save(path, ceremony, model))
 
 
 def _refuse_inferring_code(infer_code_paths: bool) -> None:

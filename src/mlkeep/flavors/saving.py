@@ -48,13 +48,14 @@ class Written(msgspec.Struct, frozen=True):
 
     `flavors` are its own settings, `pyfunc` those of the python_function flavor (None if the model cannot be called as a
     function), `modules` what its files import when they are read, `defaults` the requirement lines the flavor always
-    has.
+    has, `pickles` the files, as paths below the folder, that run code when they are read.
     """
 
     flavors: dict[str, dict[str, Any]]
     pyfunc: dict[str, Any] | None
     modules: set[str]
     defaults: list[str]
+    pickles: list[str] = []
 
 
 class Ceremony(msgspec.Struct, frozen=True):
@@ -68,6 +69,11 @@ class Ceremony(msgspec.Struct, frozen=True):
     code_paths: Iterable[str] | None = None
     extra_files: Iterable[str] | None = None
     metadata: Mapping[str, Any] | None = None
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Ceremony:
+        """What a function was called with, of what belongs here: `given` are its `locals()`."""
+        return cls(**{name: given[name] for name in cls.__struct_fields__ if name in given})
 
 
 def save(
@@ -131,7 +137,7 @@ def _fill(
         model.add_flavor(PYFUNC, **conf | ({"code": code} if code else {}))
     if ceremony.metadata is not None:
         model.metadata = dict(ceremony.metadata)
-    model.mark_as_ours()
+    model.mark_as_ours(pickles=written.pickles)
     model.model_size_bytes = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     model.save(folder / MLMODEL_FILE)
     return model

@@ -76,24 +76,8 @@ def save_model(
         InvalidInput: the format is unknown; or, with skops, the estimator holds types that neither skops nor
             `skops_trusted_types` trusts (the message lists them).
     """
-    _save(
-        sk_model,
-        path,
-        saving.Ceremony(
-            signature=signature,
-            input_example=input_example,
-            conda_env=conda_env,
-            pip_requirements=pip_requirements,
-            extra_pip_requirements=extra_pip_requirements,
-            code_paths=code_paths,
-            extra_files=extra_files,
-            metadata=metadata,
-        ),
-        serialization_format,
-        pyfunc_predict_fn,
-        skops_trusted_types,
-        mlflow_model,
-    )
+    ceremony = saving.Ceremony.of(locals())
+    _save(sk_model, path, ceremony, serialization_format, pyfunc_predict_fn, skops_trusted_types, mlflow_model)
 
 
 def log_model(
@@ -123,28 +107,9 @@ def log_model(
 
     The other arguments are those of `save_model` and of `mlkeep.flavors.model_logging.Destination`.
     """
-    ceremony = saving.Ceremony(
-        signature=signature,
-        input_example=input_example,
-        conda_env=conda_env,
-        pip_requirements=pip_requirements,
-        extra_pip_requirements=extra_pip_requirements,
-        code_paths=code_paths,
-        extra_files=extra_files,
-        metadata=metadata,
-    )
+    ceremony, destination = saving.Ceremony.of(locals()), model_logging.Destination.of(locals())
     return model_logging.log(
-        model_logging.Destination(
-            artifact_path=artifact_path,
-            name=name,
-            registered_model_name=registered_model_name,
-            await_registration_for=await_registration_for,
-            params=params,
-            tags=tags,
-            model_type=model_type,
-            step=step,
-            model_id=model_id,
-        ),
+        destination,
         lambda path, model: _save(
             sk_model, path, ceremony, serialization_format, pyfunc_predict_fn, skops_trusted_types, model
         ),
@@ -207,6 +172,7 @@ def _save(
             flavors={FLAVOR_NAME: conf},
             pyfunc=pyfunc or None,
             modules=modules,
+            pickles=[file] if chosen in _PICKLES else [],
             defaults=get_default_pip_requirements(
                 include_cloudpickle=chosen == SERIALIZATION_FORMAT_CLOUDPICKLE,
                 include_skops=chosen == SERIALIZATION_FORMAT_SKOPS,

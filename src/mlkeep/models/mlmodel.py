@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -178,9 +178,9 @@ class Model:
             raise NotFound(f'Model does not have the "{name}" flavor')
         return self.flavors[name]
 
-    def mark_as_ours(self) -> None:
-        """Note that this mlkeep wrote the folder."""
-        self.other |= {"mlkeep_format": FORMAT, "mlkeep_version": __version__}
+    def mark_as_ours(self, pickles: Sequence[str] = ()) -> None:
+        """Note that this mlkeep wrote the folder, and which of its files are pickles."""
+        self.other |= {"mlkeep_format": FORMAT, "mlkeep_version": __version__, "mlkeep_pickles": list(pickles)}
 
     @property
     def is_signature_from_type_hint(self) -> bool:
