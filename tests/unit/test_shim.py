@@ -149,7 +149,7 @@ def test_what_integrations_import_from_inside_mlflow_is_there(tmp_path: Path) ->
         ("import mlflow.services.runs", "mlflow.services"),
         ("import mlflow.models.casting", "mlflow.models.casting"),
         ("import mlflow.tracking.context.nothing", "mlflow.tracking.context.nothing"),
-        ("import mlflow.xgboost", "mlflow.xgboost"),
+        ("import mlflow.spacy", "mlflow.spacy"),
         ("from mlflow import evaluate", "mlflow.evaluate"),
     ],
 )

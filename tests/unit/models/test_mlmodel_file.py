@@ -40,6 +40,7 @@ def test_the_file_is_block_yaml_with_sorted_keys(tmp_path: Path) -> None:
         "  k: 1\n"
         f"mlflow_version: {MLFLOW_LAYOUT}\n"
         "mlkeep_format: 1\n"
+        "mlkeep_pickles: []\n"
         f"mlkeep_version: {__version__}\n"
         "model_id: null\n"
         "model_size_bytes: 7\n"
