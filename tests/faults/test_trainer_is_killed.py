@@ -123,8 +123,7 @@ def play(number: int, this: Round, house: House, folder: Path) -> list[str]:
                     wrong += trainer.finish()
                 else:
                     trainer.kill()
-        if not this.is_trainer_finished or this.trainer["children"]:
-            # A forked child that leaves before its parent's run is known to the server leaves its journal to who comes next.
+        if not this.is_trainer_finished:
             wrong += recover(trainer.journals, house.uri)
         wrong += [f"left over: {name}" for name in trainer.left_over()]
         return wrong + differences(trainer.logged(), kept(house.uri, experiment_id))

@@ -59,6 +59,9 @@ when_linked: list[Callable[[Link], object]] = []
 when_leaving: list[Callable[[Recorder], object]] = []
 """What is to be done when the program ends for a run of which artifacts wait."""
 
+when_let_go: list[Callable[[Link, float], object]] = []
+"""What is to be done for a server, in so many seconds, when the program ends and has sent what it logged itself."""
+
 
 def recorder_of(run_id: str) -> Recorder | None:
     """What takes what is logged to a run, if it was started here and has not ended."""
@@ -361,6 +364,8 @@ def _let_go(timeout_s: float) -> None:
     _ended.clear()
     _presences.clear()
     for link in _links.values():
+        for call in when_let_go:
+            call(link, max(0.0, until - time.monotonic()))
         link.close(max(1.0, until - time.monotonic()))
     _links.clear()
 

@@ -66,12 +66,12 @@ def sync(folder: Path, tracking_uri: str | None = None) -> Synced:
     return _Sync(folder, tracking_uri or setting("TRACKING_URI"), door_to).done(journals_in(folder))
 
 
-def send_orphans(folder: Path, tracking_uri: str) -> None:
-    """Send the journals for a server that processes left in a folder, in the background."""
+def send_orphans(folder: Path, tracking_uri: str) -> threading.Thread | None:
+    """Send the journals for a server that processes left in a folder, in a thread; None if there are none."""
     masked = without_password(tracking_uri)
     wanted = [path for path in journals_in(folder) if _is_orphan(path, masked)]
     if not wanted:
-        return
+        return None
 
     def work() -> None:
         try:
@@ -82,7 +82,9 @@ def send_orphans(folder: Path, tracking_uri: str) -> None:
             if told.sent:
                 _log.info("%s has what other processes left in %s.", masked, folder)
 
-    threading.Thread(target=work, name="mlkeep-orphans", daemon=True).start()
+    thread = threading.Thread(target=work, name="mlkeep-orphans", daemon=True)
+    thread.start()
+    return thread
 
 
 class _Sync:
