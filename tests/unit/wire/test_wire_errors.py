@@ -15,7 +15,9 @@ from mlkeep.wire.errors import MAX_MESSAGE_LENGTH, TABLE, body_of, from_answer, 
 KINDS = [
     kind
     for _, kind in inspect.getmembers(errors, inspect.isclass)
-    if issubclass(kind, MlkeepException) and kind is not MlkeepException
+    if issubclass(kind, MlkeepException)
+    and kind is not MlkeepException
+    and not issubclass(kind, ImportError)  # what is not installed is told where it is missing, and does not travel
 ]
 
 
