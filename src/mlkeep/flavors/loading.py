@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import logging
 import platform
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from mlkeep.core import uris
+from mlkeep.core.entities import LoggedModel
+from mlkeep.core.errors import NoSuchEndpoint, NotFound
+from mlkeep.flavors.own_code import add_code, code_folder, warn_of_other_modules
 from mlkeep.flavors.table import PYFUNC
 from mlkeep.models.environment import REQUIREMENTS_FILE
 from mlkeep.models.info import ModelInfo
 from mlkeep.models.mlmodel import Model
+from mlkeep.sdk import fluent
 from mlkeep.sdk.artifacts import download_artifacts
 
 _log = logging.getLogger(__name__)
@@ -42,17 +46,26 @@ def fetch_flavor(model_uri: str | Path, flavor: str, dst_path: str | None = None
     folder = fetch(model_uri, dst_path)
     model = Model.load(folder)
     conf = model.flavor(flavor)
-    _add_code(folder, conf)
+    code = code_folder(folder, conf)
+    if flavor != PYFUNC:  # which loads under `own_modules`
+        warn_of_other_modules(code)
+    add_code(code)
     return folder, model, conf
 
 
 def get_model_info(model_uri: str) -> ModelInfo:
-    """A summary of the model at `model_uri`.
+    """A summary of the model at `model_uri`; of a logged model with its name, params, tags and metrics.
 
     Raises:
         NotFound: there is no model.
     """
-    info = Model.load(fetch(model_uri)).get_model_info()
+    model = Model.load(fetch(model_uri))
+    logged: LoggedModel | None = None
+    if model.model_id is not None and not uris.is_local(str(model_uri)):
+        # A folder that was copied to another server is no logged model there.
+        with contextlib.suppress(NotFound, NoSuchEndpoint):
+            logged = fluent.tracking_client().get_logged_model(model.model_id)
+    info = model.get_model_info(logged)
     if info.model_id is None and (info.run_id is None or info.artifact_path is None):
         info.model_uri = str(model_uri)
     return info
@@ -81,9 +94,3 @@ def _differences(folder: Path, conf: Mapping[str, Any]) -> Iterator[str]:
             continue
         if installed.partition("+")[0] != wanted.partition("+")[0]:
             yield f"{line.strip()}, here {installed}"
-
-
-def _add_code(folder: Path, conf: Mapping[str, Any]) -> None:
-    code = conf.get("code")
-    if code and (path := str((folder / str(code)).resolve())) not in sys.path:
-        sys.path.insert(0, path)

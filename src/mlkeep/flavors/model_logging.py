@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from mlkeep.core.entities import LoggedModel, LoggedModelOutput
-from mlkeep.core.errors import InvalidInput
+from mlkeep.core.entities import LoggedModel, LoggedModelOutput, Run
+from mlkeep.core.errors import InvalidInput, MlkeepException, Unavailable
+from mlkeep.flavors.frameworks import refuse
 from mlkeep.models.info import ModelInfo
 from mlkeep.models.mlmodel import Model
+from mlkeep.models.resources import described_resources
 from mlkeep.sdk import fluent
 from mlkeep.sdk.logged_models import failed_if_interrupted
+from mlkeep.sdk.modes import Mode, mode
 
-DEFAULT_NAME = "model"
+_log = logging.getLogger("mlkeep")
 
 
 class Destination(msgspec.Struct, frozen=True):
     """Where a logged model goes, and what is said of it; the names are MLflow's.
 
     `artifact_path` puts the files among the artifacts of the active run. `name` makes a logged model, which has a place
-    of its own and needs no run. `model_id` is a logged model that exists already and waits for its files.
+    of its own and needs no run; without either it is one whose name is made up. `model_id` is a logged model that exists
+    already and waits for its files.
     """
 
     artifact_path: str | None = None
@@ -51,7 +56,13 @@ def log(destination: Destination, save: Callable[[Path, Model], Model]) -> Model
 
     Raises:
         InvalidInput: both `artifact_path` and `name` are given.
+        Unavailable: there is no server to be asked, because MLKEEP_MODE is offline.
     """
+    if mode() is Mode.OFFLINE:
+        raise Unavailable(
+            "Models are not logged while MLKEEP_MODE is offline: save it as a folder with save_model, and log it when there "
+            "is a server."
+        )
     if destination.artifact_path and destination.name:
         raise InvalidInput(
             f"Both artifact_path ({destination.artifact_path!r}) and name ({destination.name!r}) are given: give "
@@ -88,14 +99,22 @@ def _log_as_model(destination: Destination, folder: Path, save: Callable[[Path, 
     run_id = None if run is None else run.info.run_id
     logged = _logged_model(destination, run_id)
     with failed_if_interrupted(logged.model_id):
-        if run_id is not None:
-            fluent.log_outputs([LoggedModelOutput(model_id=logged.model_id, step=destination.step)])
+        if run is not None:
+            _record_output(run, logged.model_id, destination.step)
         model = save(folder, Model(artifact_path=logged.artifact_location, run_id=run_id, model_id=logged.model_id))
         client.log_model_artifacts(logged.model_id, str(folder))
         ready = client.finalize_logged_model(logged.model_id, "READY")
-    info = model.get_model_info()
-    info.logged_model = ready
-    return info
+    return model.get_model_info(ready)
+
+
+def _record_output(run: Run, model_id: str, step: int) -> None:
+    """Say that the run made the model, and that what the run measured at this step was measured on it."""
+    client = fluent.tracking_client()
+    measured = client.metrics_at_step(run.info.run_id, step)
+    fluent.log_outputs([LoggedModelOutput(model_id=model_id, step=step)])
+    if measured:
+        of_model = [msgspec.structs.replace(point, model_id=model_id, run_id=None) for point in measured]
+        client.log_batch(run.info.run_id, of_model, synchronous=True)
 
 
 def _logged_model(destination: Destination, run_id: str | None) -> LoggedModel:
@@ -105,9 +124,57 @@ def _logged_model(destination: Destination, run_id: str | None) -> LoggedModel:
         return existing
     of_run = {} if run_id is None else client.get_run(run_id).data.params
     made: LoggedModel = fluent.initialize_logged_model(
-        destination.name or DEFAULT_NAME,
+        destination.name or None,
         tags=destination.tags,
         params={**(destination.params or {}), **of_run},
         model_type=destination.model_type,
     )
     return made
+
+
+def log_config_as_params(config: Mapping[str, Any] | None) -> None:
+    """Log a model's configuration as params of the active run, if there is one: what is nested as `outer/inner`.
+
+    What cannot be a param, because it is too long or another value is there already, is left out with a warning.
+    """
+    run = fluent.active_run()
+    if not config or run is None:
+        return
+    for key, value in _flat(config):
+        try:
+            fluent.tracking_client().log_param(run.info.run_id, key, value, synchronous=True)
+        except MlkeepException as error:
+            _log.warning("model_config: %s is not logged as a param of the run: %s", key, error.message)
+
+
+def _flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in config.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{prefix}{key}/")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def log_with(flavor: Any, given: Mapping[str, Any]) -> ModelInfo:
+    """Log what the function `save_model(path, mlflow_model, ...)` of `flavor` saves; see `Model.log`.
+
+    Raises:
+        InvalidInput: `flavor` has no such function.
+    """
+    save_model = getattr(flavor, "save_model", None)
+    if save_model is None:
+        raise InvalidInput(f"flavor: expected a module with save_model(path, mlflow_model, ...), found {flavor!r}.")
+    named = {*Destination.__struct_fields__, "run_id", "resources", "auth_policy", "prompts"}
+    destination = Destination.of(given)
+    refuse(**{name: given.get(name) for name in ("run_id", "auth_policy", "prompts")})
+    resources = described_resources(given.get("resources"))
+    arguments = {name: value for name, value in given.items() if name not in named}
+    if arguments.get("metadata") is None:
+        arguments.pop("metadata", None)
+
+    def save(path: Path, model: Model) -> Model:
+        model.resources = resources
+        save_model(path=path, mlflow_model=model, **arguments)
+        return Model.load(path)
+
+    return log(destination, save)

@@ -22,6 +22,7 @@ from mlkeep.core.errors import Forbidden, InvalidInput, MlkeepException
 from mlkeep.flavors import python_model
 from mlkeep.flavors.type_hint_pickles import FuncInfo, validate_model_input
 from mlkeep.models.signature import ModelSignature
+from mlkeep.models.type_hints import TypeHints
 
 POLICY_VARIABLES = ("MLKEEP_ALLOW_PICKLE", "MLFLOW_ALLOW_PICKLE_DESERIALIZATION")
 _NO = {"0", "false", "no", "off"}
@@ -31,7 +32,7 @@ _OURS: dict[tuple[str, str], Any] = {
     (python_model.LOADER_MODULE, "PythonModelContext"): python_model.PythonModelContext,
     (python_model.LOADER_MODULE, "_FunctionPythonModel"): python_model.FunctionModel,
     ("mlflow.models.signature", "ModelSignature"): ModelSignature,
-    ("mlflow.models.signature", "_TypeHints"): python_model.TypeHints,
+    ("mlflow.models.signature", "_TypeHints"): TypeHints,
     ("mlflow.exceptions", "MlflowException"): MlkeepException,
     ("mlflow.pyfunc.utils.data_validation", "FuncInfo"): FuncInfo,
     ("mlflow.pyfunc.utils.data_validation", "_validate_model_input"): validate_model_input,
@@ -41,8 +42,17 @@ _OURS: dict[tuple[str, str], Any] = {
 _BY_MLFLOWS_NAME = {
     python_model.PythonModel: (python_model.LOADER_MODULE, "PythonModel"),
     python_model.PythonModelContext: (python_model.LOADER_MODULE, "PythonModelContext"),
+    TypeHints: ("mlflow.models.signature", "_TypeHints"),
+    python_model.pyfunc: ("mlflow.pyfunc.utils", "pyfunc"),
 }
-"""Classes of ours that our pickles call by MLflow's name, so that MLflow can read them."""
+"""What of ours our pickles call by MLflow's name, so that MLflow can read them."""
+
+_HOMES = {
+    python_model.LOADER_MODULE: "mlkeep.flavors.python_model",
+    "mlflow.models.signature": "mlkeep.models.signature",
+    "mlflow.pyfunc.utils": "mlkeep.pyfunc.utils",
+}
+"""Modules that pickles of either name, and that are ours here even where MLflow is installed."""
 
 _DECOMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
     "lzma": lzma.decompress,
@@ -51,13 +61,48 @@ _DECOMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-def dump(value: object, path: Path, *, by_value: bool = True) -> set[str]:
+_COMPRESSORS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
+    "lzma": (".xz", lzma.compress),
+    "bzip2": (".bz2", bz2.compress),
+    "gzip": (".gz", gzip.compress),
+}
+
+COMPRESSION_VARIABLES = ("MLKEEP_LOG_MODEL_COMPRESSION", "MLFLOW_LOG_MODEL_COMPRESSION")
+
+
+def asked_compression() -> str | None:
+    """How pickles of Python models are to be compressed, as the environment says; None for not at all.
+
+    Raises:
+        InvalidInput: it names no compression there is.
+    """
+    for variable in COMPRESSION_VARIABLES:
+        if asked := os.environ.get(variable, "").strip().lower():
+            if asked not in _COMPRESSORS:
+                raise InvalidInput(f"{variable}: {asked!r} is unknown; expected one of {sorted(_COMPRESSORS)}.")
+            return asked
+    return None
+
+
+def suffix(compression: str | None) -> str:
+    """What the name of a file ends in that is so compressed."""
+    return "" if compression is None else _COMPRESSORS[compression][0]
+
+
+def compress(path: Path, compression: str | None) -> None:
+    """Compress the file at `path`, under the same name."""
+    if compression is not None:
+        path.write_bytes(_COMPRESSORS[compression][1](path.read_bytes()))
+
+
+def dump(value: object, path: Path, *, by_value: bool = True, hinted: object = None) -> set[str]:
     """Pickle `value` into `path`; gives the modules the pickle will import when it is read.
 
-    With `by_value`, what is defined in a script or a notebook is part of the pickle (cloudpickle).
+    With `by_value`, what is defined in a script or a notebook is part of the pickle (cloudpickle). `hinted` is a function
+    in it whose input MLflow is to check by its type hints.
     """
     buffer = io.BytesIO()
-    pickler = _CloudPickler(buffer) if by_value else _PlainPickler(buffer)
+    pickler = _CloudPickler(buffer, hinted) if by_value else _PlainPickler(buffer)
     pickler.dump(value)
     path.write_bytes(buffer.getvalue())
     return pickler.modules - {"builtins", "__main__"}
@@ -106,14 +151,18 @@ class _ByName:
 class _CloudPickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no types
     """Pickles our modules and public classes under MLflow's names, and notes the modules it meets."""
 
-    def __init__(self, file: io.BytesIO) -> None:
+    def __init__(self, file: io.BytesIO, hinted: object) -> None:
         super().__init__(file)
         self.modules: set[str] = set()
+        self._hinted = hinted
 
     def reducer_override(self, obj: Any) -> Any:
         if isinstance(obj, _ByName):
             return subimport, (obj.module,)
-        if isinstance(obj, type) and obj in _BY_MLFLOWS_NAME:
+        if isinstance(obj, types.FunctionType) and obj is self._hinted:
+            self._hinted = None
+            return python_model.pyfunc, (_copy_of(obj),)
+        if isinstance(obj, (type, types.FunctionType)) and obj in _BY_MLFLOWS_NAME:
             module, name = _BY_MLFLOWS_NAME[obj]
             return getattr, (_ByName(module), name)
         self.modules.update(_modules_of(obj))
@@ -121,6 +170,17 @@ class _CloudPickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle h
             # Code that says `mlkeep.log_metric`, or `mlflow.log_metric` where mlkeep bears that name.
             return subimport, (f"mlflow{obj.__name__.removeprefix('mlkeep')}",)
         return super().reducer_override(obj)
+
+
+def _copy_of(function: types.FunctionType) -> types.FunctionType:
+    copy = types.FunctionType(
+        function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
+    )
+    copy.__kwdefaults__ = function.__kwdefaults__
+    for name in ("__annotations__", "__doc__", "__module__", "__qualname__"):
+        setattr(copy, name, getattr(function, name))
+    copy.__dict__.update(function.__dict__)
+    return copy
 
 
 class _PlainPickler(pickle.Pickler):
@@ -169,8 +229,8 @@ class _Unpickler(pickle.Unpickler):
 
 def _import_by_name(module: str) -> types.ModuleType:
     """`module`; one of MLflow's may be ours, where ours has a part in pickles or MLflow has none of this name."""
-    if module == python_model.LOADER_MODULE:
-        return python_model
+    if module in _HOMES:
+        return importlib.import_module(_HOMES[module])
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Iterator, Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, get_origin
 
 import pandas as pd
 
@@ -15,6 +16,7 @@ from mlkeep.flavors.table import PYFUNC
 from mlkeep.models.enforcement import enforce_params, enforce_schema
 from mlkeep.models.mlmodel import Model
 from mlkeep.models.schema import ParamSchema, Schema
+from mlkeep.models.type_hints import checked_by_hint
 
 _log = logging.getLogger(__name__)
 _SHOWN = 200  # characters of the data that an error shows
@@ -23,7 +25,8 @@ _SHOWN = 200  # characters of the data that an error shows
 class PyFuncModel:
     """A loaded model, callable with frames, arrays, dicts, lists or scalars, as its signature says.
 
-    `model_meta` is what its folder says; `model_impl` has the method `predict_fn` that answers.
+    `model_meta` is what its folder says; `model_impl` has the method `predict_fn` that answers; `folder` is where it was
+    loaded from.
     """
 
     def __init__(
@@ -34,6 +37,7 @@ class PyFuncModel:
         predict_stream_fn: str | None = None,
         model_id: str | None = None,
         model_config: dict[str, Any] | None = None,
+        folder: Path | None = None,
     ) -> None:
         if not hasattr(model_impl, predict_fn):
             raise InvalidInput(
@@ -45,6 +49,8 @@ class PyFuncModel:
         self._predict_stream = getattr(model_impl, predict_stream_fn) if predict_stream_fn else None
         self._model_id = model_id
         self._model_config = model_config
+        self._folder = folder
+        self._hint = model_impl.input_hint if isinstance(model_impl, LoadedPythonModel) else None
         self._knows_params = "params" in inspect.signature(self._predict).parameters
 
     @property
@@ -66,6 +72,13 @@ class PyFuncModel:
     def loader_module(self) -> str | None:
         """What the folder names as the module that loads it."""
         return self._meta.flavors.get(PYFUNC, {}).get("loader_module")
+
+    @property
+    def input_example(self) -> Any:
+        """The data of the input example the model was saved with; None if there is none, or the folder is gone."""
+        if self._folder is None or not self._folder.is_dir():
+            return None
+        return self._meta.load_input_example(self._folder)
 
     @property
     def input_schema(self) -> Schema | None:
@@ -133,20 +146,39 @@ class PyFuncModel:
         return method(checked)
 
     def _checked(self, data: Any) -> Any:
-        schema = self.input_schema
         if self._meta.is_signature_from_type_hint:
-            # Type hints are about lists of values, which a server or a CSV file delivers as one column.
-            return data.iloc[:, 0].tolist() if isinstance(data, pd.DataFrame) and data.shape[1] == 1 else data
+            return self._checked_by_hint(data)
+        schema = self.input_schema
         if schema is None:
             return data
         try:
-            return enforce_schema(data, schema)
+            enforced = enforce_schema(data, schema)
         except MlkeepException as error:
             shown = repr(data)
             shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
             raise InvalidInput(
                 f"Failed to enforce schema of data '{shown}' with schema '{schema}'. Error: {error.message}"
             ) from error
+        return self._as_example(enforced) if self._meta.type_hint_from_example else enforced
+
+    def _checked_by_hint(self, data: Any) -> Any:
+        if get_origin(self._hint) is not list:
+            # The hint is not in the folder, or is in it as something that only MLflow reads.
+            return data.iloc[:, 0].tolist() if isinstance(data, pd.DataFrame) and data.shape[1] == 1 else data
+        try:
+            return checked_by_hint(data, self._hint)
+        except InvalidInput as error:
+            raise InvalidInput(f"Failed to validate the input of predict. Error: {error.message}") from error
+
+    def _as_example(self, enforced: Any) -> Any:
+        """Checked data in the shape of the input example: a list where that was one."""
+        info = self._meta.saved_input_example_info or {}
+        if info.get("type") != "json_object" or not isinstance(enforced, pd.DataFrame):
+            return enforced
+        schema = self.input_schema
+        if schema is not None and schema.has_input_names():
+            return enforced.to_dict("records")
+        return enforced.iloc[:, 0].tolist()
 
     def __repr__(self) -> str:
         lines = ["mlflow.pyfunc.loaded_model:"]

@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
-import importlib
+import contextlib
+import logging
 import os
 import shutil
-from collections.abc import Callable, Mapping
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import cloudpickle
-import yaml
+import msgspec
 
 from mlkeep.core.errors import InvalidInput
-from mlkeep.flavors import pickling, python_model, saving
-from mlkeep.flavors.loading import fetch
+from mlkeep.flavors import model_script, pickling, python_model, saving
+from mlkeep.flavors.hinted import checked_example, hinted, takes_shape_of_example
+from mlkeep.flavors.loader_modules import load_with
+from mlkeep.flavors.local_modules import copy_modules, imported_by, local_modules
+from mlkeep.flavors.model_artifacts import artifact_paths, checked_artifacts, copy_artifacts, copy_into
 from mlkeep.flavors.pyfunc_model import PyFuncModel
 from mlkeep.flavors.python_model import PythonModel
-from mlkeep.models.environment import REQUIREMENTS_FILE
 from mlkeep.models.mlmodel import Model
+from mlkeep.models.model_code import is_python_model
+from mlkeep.models.model_config import read_config
 from mlkeep.models.requirements import pinned
+from mlkeep.models.type_hints import TypeHints, is_from_example
 
 ModelConfig = str | Path | Mapping[str, Any]
 """A model's configuration, or the path of a YAML file with it."""
+
+PythonCode = PythonModel | Callable[[Any], Any] | str | Path
+"""What `python_model` can be: an instance, a function of one argument, or the path of a script."""
+
+_log = logging.getLogger(__name__)
 
 
 def default_requirements() -> list[str]:
@@ -41,10 +54,12 @@ class PythonSource:
         self,
         loader_module: str | None,
         data_path: str | Path | None,
-        model: PythonModel | Callable[[Any], Any] | None,
+        model: PythonCode | None,
         artifacts: Mapping[str, str] | None,
         model_config: ModelConfig | None,
         streamable: bool | None,
+        *,
+        infer_code_paths: bool = False,
     ) -> None:
         by_loader = loader_module is not None or data_path is not None
         by_model = model is not None or artifacts is not None
@@ -56,126 +71,170 @@ class PythonSource:
             )
         self._loader_module = loader_module
         self._data_path = data_path
-        self._model = model
-        self._artifacts = dict(artifacts or {})
-        self._config = read_config(model_config)
+        self._script = _script(model)
+        self._given = model
+        self._artifacts = checked_artifacts(artifacts)
+        self._pickle = _pickle_file()
+        self.config = read_config(model_config)
         self._streamable = streamable
+        self._infer_code_paths = infer_code_paths
 
     def save(self, path: str | Path, ceremony: saving.Ceremony, model: Model | None) -> Model:
         """Write the model folder `path`; see `saving.save`."""
-        if self._loader_module is not None:
-            return saving.save(path, ceremony, self._write_data, self._predict_with_loader, model)
-        return saving.save(path, ceremony, self._write_model, self._predict_with_model, model)
+        with tempfile.TemporaryDirectory(prefix="mlkeep-") as scratch, _importable(ceremony.code_paths):
+            if self._loader_module is not None:
+                ceremony = self._with_local_modules(ceremony, {self._loader_module}, Path(scratch))
+                return saving.save(path, ceremony, self._write_data, self._predict_with_loader, model)
+            described = Model() if model is None else model
+            self._model, self._is_hinted = self._made(), False
+            ceremony = self._with_hints(ceremony, described)
+            ceremony = self._with_local_modules(ceremony, self._roots(Path(scratch)), Path(scratch))
+            return saving.save(path, ceremony, self._write_model, self._predict_with_model, described)
+
+    def _made(self) -> Any:
+        if self._script is not None:
+            return model_script.model_of_script(self._script, self.config)
+        if is_python_model(self._given):
+            return self._given
+        if isinstance(self._given, type) or not callable(self._given):
+            raise InvalidInput(
+                "python_model: expected an instance of a PythonModel, a function of one argument, or the path of a "
+                f"script that calls mlkeep.models.set_model, found {self._given!r}."
+            )
+        return python_model.model_of_function(self._given)
+
+    def _with_hints(self, ceremony: saving.Ceremony, described: Model) -> saving.Ceremony:
+        """The ceremony with the signature that the hints of `predict` give, if they give one."""
+        hints = getattr(self._model, "predict_type_hints", None) or TypeHints()
+        if is_from_example(hints.input):
+            described.type_hint_from_example = takes_shape_of_example(ceremony.input_example)
+            if ceremony.input_example is None and ceremony.signature is None:
+                _log.warning("predict takes TypeFromExample, but there is no input_example: its input is not checked.")
+            return ceremony
+        found = hinted(hints, ceremony.input_example)
+        if found is None:
+            return ceremony
+        if ceremony.signature is not None:
+            _log.warning("Ignoring the signature: the type hints of predict say what the model takes.")
+        described.is_signature_from_type_hint = self._is_hinted = True
+        example = ceremony.input_example
+        return msgspec.structs.replace(
+            ceremony,
+            signature=found.signature,
+            input_example=None if example is None else checked_example(example, found.hint),
+            example_is_checked=True,
+        )
+
+    def _roots(self, scratch: Path) -> set[str]:
+        """The modules from which following imports begins."""
+        if not self._infer_code_paths:
+            return set()
+        if self._script is not None:
+            return imported_by(self._script)
+        return pickling.dump(self._model, scratch / python_model.PICKLE_FILE) | {type(self._model).__module__}
+
+    def _with_local_modules(self, ceremony: saving.Ceremony, roots: set[str], scratch: Path) -> saving.Ceremony:
+        if not self._infer_code_paths:
+            return ceremony
+        folder = scratch / "modules"
+        folder.mkdir()
+        found = copy_modules(local_modules(roots), folder)
+        given = [Path(path) for path in ceremony.code_paths or ()]
+        added = [str(path) for path in found if path.name not in {one.name for one in given}]
+        _log.info("Modules that come with the model: %s", sorted(path.name for path in found) or "none")
+        return msgspec.structs.replace(ceremony, code_paths=[*map(str, given), *added])
 
     def _write_model(self, folder: Path) -> saving.Written:
-        model = _instance(self._model)
-        modules = pickling.dump(model, folder / python_model.PICKLE_FILE)
         conf: dict[str, Any] = {
-            "loader_module": python_model.LOADER_MODULE,
-            "python_model": python_model.PICKLE_FILE,
             "cloudpickle_version": cloudpickle.__version__,
-            "streamable": type(model).predict_stream is not PythonModel.predict_stream,
+            "streamable": python_model.streams(self._model),
             **self._common(),
         }
         if self._artifacts:
-            conf["artifacts"] = _copy_artifacts(self._artifacts, folder)
-        return saving.Written(flavors={}, pyfunc=conf, modules=modules, defaults=default_requirements())
+            conf["artifacts"] = copy_artifacts(self._artifacts, folder)
+        if self._script is not None:
+            return _write_script(self._script, folder, conf)
+        conf |= {"loader_module": python_model.LOADER_MODULE, **self._pickle}
+        with python_model.hints_noted(self._model):
+            hinted_function = python_model.predicting(self._model) if self._is_hinted else None
+            modules = pickling.dump(self._model, folder / conf["python_model"], hinted=hinted_function)
+        pickling.compress(folder / conf["python_model"], conf.get("python_model_compression"))
+        return saving.Written(
+            flavors={},
+            pyfunc=conf,
+            modules=modules,
+            defaults=default_requirements(),
+            pickles=[conf["python_model"]],
+        )
 
     def _write_data(self, folder: Path) -> saving.Written:
         conf: dict[str, Any] = {"loader_module": self._loader_module, **self._common()}
         if self._data_path is not None:
-            conf["data"] = _copy_into(Path(self._data_path), folder / "data")
+            source = Path(self._data_path)
+            copy_into(source, folder / "data" / source.name)
+            conf["data"] = f"data/{source.name}"
         modules = {str(self._loader_module)}
         return saving.Written(flavors={}, pyfunc=conf, modules=modules, defaults=default_requirements())
 
     def _common(self) -> dict[str, Any]:
         return {
             "code": None,
-            **({"config": self._config} if self._config is not None else {}),
+            **({"config": self.config} if self.config is not None else {}),
             **({"streamable": self._streamable} if self._streamable is not None else {}),
         }
 
     def _predict_with_model(self, folder: Path, data: Any, params: dict[str, Any] | None) -> Any:
+        conf = {"artifacts": {name: {"path": path} for name, path in artifact_paths(self._artifacts).items()}}
+        config = self.config or {}
+        if self._script is not None:
+            return python_model.loaded(self._model, folder, conf, config).predict(data, params)
         # A copy, as it will be loaded: load_context must not leave its traces in the caller's object.
-        entries = {name: {"path": path} for name, path in _artifact_paths(self._artifacts).items()}
-        loaded = python_model.load_pyfunc(folder, {"artifacts": entries}, self._config or {})
-        return loaded.predict(data, params)
+        return python_model.load_pyfunc(folder, {**conf, **self._pickle}, config).predict(data, params)
 
     def _predict_with_loader(self, folder: Path, data: Any, params: dict[str, Any] | None) -> Any:
         conf = {} if self._data_path is None else {"data": f"data/{Path(self._data_path).name}"}
-        loaded = load_with(str(self._loader_module), folder, {**conf, **self._common()}, self._config or {})
+        loaded = load_with(str(self._loader_module), folder, {**conf, **self._common()}, self.config or {})
         return PyFuncModel(Model(), loaded).predict(data, params)
 
 
-def _instance(model: Any) -> PythonModel:
-    if isinstance(model, PythonModel):
-        return model
-    if isinstance(model, type) or not callable(model):
-        raise InvalidInput(
-            f"python_model: expected an instance of a PythonModel or a function of one argument, found {model!r}."
-        )
-    return python_model.model_of_function(model)
-
-
-def _artifact_paths(artifacts: Mapping[str, str]) -> dict[str, str]:
-    """Where each artifact lies in the folder; two of the same name lie in folders of their own."""
-    names = [Path(str(uri).rstrip("/")).name for uri in artifacts.values()]
-    return {
-        key: f"artifacts/{name}" if names.count(name) == 1 else f"artifacts/{key}/{name}"
-        for key, name in zip(artifacts, names, strict=True)
-    }
-
-
-def _copy_artifacts(artifacts: Mapping[str, str], folder: Path) -> dict[str, dict[str, str]]:
-    paths = _artifact_paths(artifacts)
-    for name, uri in artifacts.items():
-        _copy_into(fetch(uri), (folder / paths[name]).parent)
-    return {name: {"path": paths[name], "uri": str(uri)} for name, uri in artifacts.items()}
-
-
-def _copy_into(source: Path, parent: Path) -> str:
-    """Copy a file or folder into `parent`; its path from there on, `parent's name/its name`."""
-    parent.mkdir(parents=True, exist_ok=True)
-    if source.is_dir():
-        shutil.copytree(source, parent / source.name, ignore=shutil.ignore_patterns("__pycache__"))
-    elif source.is_file():
-        shutil.copy2(source, parent / source.name)
-    else:
-        raise InvalidInput(f"There is no file or folder {os.fspath(source)!r} to put into the model.")
-    return f"{parent.name}/{source.name}"
-
-
-def load_with(loader_module: str, folder: Path, conf: Mapping[str, Any], config: dict[str, Any]) -> Any:
-    """What the function `_load_pyfunc` of a module that is not ours makes of the model in `folder`.
-
-    Raises:
-        InvalidInput: there is no such module.
-    """
-    try:
-        module = importlib.import_module(loader_module)
-    except ModuleNotFoundError as error:
-        raise InvalidInput(
-            f"The model is loaded by the module {loader_module!r}, which cannot be imported: {error}. Install what the "
-            f"model's {REQUIREMENTS_FILE} lists, and mlflow if the module is one of MLflow's."
-        ) from error
-    data = str(folder / str(conf["data"])) if conf.get("data") else str(folder)
-    return module._load_pyfunc(data, config) if "config" in conf else module._load_pyfunc(data)  # noqa: SLF001 - the name is the contract
-
-
-def read_config(config: ModelConfig | None) -> dict[str, Any] | None:
-    """A model's configuration, read from its file if need be.
-
-    Raises:
-        InvalidInput: it is not a dict.
-    """
-    content: Any = config
-    if isinstance(config, (str, Path)):
-        try:
-            content = yaml.safe_load(Path(config).read_text(encoding="utf-8"))
-        except (OSError, yaml.YAMLError) as error:
-            raise InvalidInput(f"model_config: cannot read {config}: {error}") from error
-    if content is None:
+def _script(model: object) -> Path | None:
+    """The path of the script that `model` is, if it is one."""
+    if not isinstance(model, (str, Path)):
         return None
-    if not isinstance(content, Mapping):
-        raise InvalidInput(f"model_config: expected a dict or the path of a YAML file with one, found {content!r}.")
-    return dict(content)
+    if not Path(model).is_file():
+        raise InvalidInput(
+            f"The provided model path '{model}' does not exist: python_model as text is the path of a Python script."
+        )
+    if Path(model).suffix != ".py":
+        raise InvalidInput(f"python_model: {os.fspath(model)!r} is not a Python script; its name must end in .py.")
+    return Path(model)
+
+
+def _write_script(script: Path, folder: Path, conf: dict[str, Any]) -> saving.Written:
+    shutil.copy2(script, folder / script.name)
+    conf |= {"loader_module": model_script.LOADER_MODULE, model_script.CODE_KEY: str(script.resolve())}
+    modules = imported_by(script)
+    for file in local_modules(modules).values():
+        modules |= imported_by(file)
+    return saving.Written(flavors={}, pyfunc=conf, modules=modules, defaults=default_requirements())
+
+
+def _pickle_file() -> dict[str, Any]:
+    """What MLmodel says of the pickle: its name, and how it is compressed if that is asked for."""
+    compression = pickling.asked_compression()
+    named = {"python_model": python_model.PICKLE_FILE + pickling.suffix(compression)}
+    return named if compression is None else {**named, "python_model_compression": compression}
+
+
+@contextlib.contextmanager
+def _importable(code_paths: Iterable[str] | None) -> Iterator[None]:
+    """Modules that come with the model can be imported while it is saved, after those that can be anyway."""
+    added = [str(Path(path).resolve().parent) for path in code_paths or ()]
+    sys.path += added
+    try:
+        yield
+    finally:
+        for path in added:
+            sys.path.reverse()
+            sys.path.remove(path)
+            sys.path.reverse()

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from mlkeep.core.errors import AlreadyExists, InvalidInput, MlkeepException
+from mlkeep.flavors.secrets_read import secrets_read, write_names
 from mlkeep.flavors.table import PYFUNC
 from mlkeep.models.enforcement import enforce_schema
 from mlkeep.models.environment import ENV_FILES, stated_conda, write_environment
@@ -59,7 +60,10 @@ class Written(msgspec.Struct, frozen=True):
 
 
 class Ceremony(msgspec.Struct, frozen=True):
-    """What every flavor lets its caller say; the names are MLflow's."""
+    """What every flavor lets its caller say; the names are MLflow's.
+
+    `example_is_checked` says that the input example is known to be what the signature means.
+    """
 
     signature: Signature = None
     input_example: Any = None
@@ -69,6 +73,7 @@ class Ceremony(msgspec.Struct, frozen=True):
     code_paths: Iterable[str] | None = None
     extra_files: Iterable[str] | None = None
     metadata: Mapping[str, Any] | None = None
+    example_is_checked: bool = False
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Ceremony:
@@ -127,7 +132,9 @@ def _fill(
         example = InputExample(ceremony.input_example)
         example.write(folder)
         model.saved_input_example_info = example.info
-    model.signature = _signature(ceremony, lambda data, params: predict(folder, data, params))
+    with secrets_read() as names:
+        model.signature = _signature(ceremony, lambda data, params: predict(folder, data, params))
+    model.env_vars = write_names(folder, names)
     _write_environment(folder, ceremony, written)
     for name, conf in written.flavors.items():
         extra = {"extra_files": [{"path": file} for file in extra_files]} if extra_files else {}
@@ -184,7 +191,8 @@ def _signature(ceremony: Ceremony, predict: Callable[[Any, dict[str, Any] | None
         return ceremony.signature
     example = InputExample(ceremony.input_example)
     if ceremony.signature is not None:
-        _check_example(example.data, ceremony.signature)
+        if not ceremony.example_is_checked:
+            _check_example(example.data, ceremony.signature)
         return ceremony.signature
     # A copy: a model may change what it is given, and the example belongs to the caller.
     data, params = copy.deepcopy((example.data, example.params))

@@ -33,6 +33,7 @@ _FLAVORS = {
 }
 
 _LOADERS = {loader: module for module, loader in _FLAVORS.values()} | {
+    "mlflow.pyfunc.loaders.code_model": "mlkeep.flavors.model_script",
     "mlflow.pyfunc.model": "mlkeep.flavors.python_model",
 }
 

@@ -21,6 +21,15 @@ __all__ = ["enforce_params", "enforce_schema"]
 _log = logging.getLogger(__name__)
 
 
+def validate_schema(data: Any, expected_schema: Schema) -> None:
+    """See that `data` is what a schema declares, as far as it can be converted without loss.
+
+    Raises:
+        InvalidInput: it is not; the message says where.
+    """
+    enforce_schema(data, expected_schema)
+
+
 def enforce_schema(data: Any, schema: Schema) -> Any:
     """`data` as `schema` declares it: a frame for columns, an array or a dict of arrays for tensors.
 

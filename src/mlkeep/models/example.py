@@ -20,7 +20,7 @@ from mlkeep.models.schema import ColSpec, Schema, TensorSpec
 
 EXAMPLE_FILE = "input_example.json"
 SERVING_FILE = "serving_input_example.json"
-_UNWRAPPED = {"messages", "prompt", "input"}
+UNWRAPPED_KEYS = {"messages", "prompt", "input"}
 """Keys that mark a dict as the body of a request to a language model, which is sent as it is."""
 
 
@@ -57,7 +57,7 @@ class InputExample:
         body: dict[str, Any]
         if self.info["type"] == "dataframe":
             body = {"dataframe_split": self._stored}
-        elif isinstance(self._stored, dict) and self._stored.keys() & _UNWRAPPED:
+        elif isinstance(self._stored, dict) and self._stored.keys() & UNWRAPPED_KEYS:
             body = dict(self._stored)
         elif is_sparse(self.data):
             body = {"inputs": self.data.toarray().tolist()}
@@ -71,6 +71,15 @@ class InputExample:
         """Write both files into `folder`."""
         (folder / EXAMPLE_FILE).write_text(self.to_json(), encoding="utf-8")
         (folder / SERVING_FILE).write_text(self.to_serving_json(), encoding="utf-8")
+
+
+def convert_input_example_to_serving_input(input_example: Any) -> str | None:
+    """The body of a scoring request with an input example, as JSON; None for no example.
+
+    Raises:
+        InvalidInput: JSON cannot hold it.
+    """
+    return None if input_example is None else InputExample(input_example).to_serving_json()
 
 
 def read_example(folder: Path, info: Mapping[str, Any], schema: Schema | None = None) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import importlib
 import json
 import uuid
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import IO, Any
 import yaml
 
 from mlkeep.core import uris
+from mlkeep.core.entities import LoggedModel
 from mlkeep.core.errors import InvalidInput, NotFound, NotOffered
 from mlkeep.models.example import read_example, read_example_params
 from mlkeep.models.info import ModelInfo
@@ -30,8 +32,10 @@ FORMAT = 1
 class Model:
     """The content of an MLmodel file.
 
-    `flavors` maps the name of a flavor to its settings. Keys this class does not know are kept in `other` and written
-    back as they were.
+    `flavors` maps the name of a flavor to its settings. With `is_signature_from_type_hint` the signature stands for the
+    type hints of `predict`, which then say what is accepted; with `type_hint_from_example` it comes from the input example,
+    of which the input has the shape. `resources`, `auth_policy`, `env_vars` (names of variables) and `prompts` are kept for
+    readers. Keys this class does not know are kept in `other` and written back as they were.
     """
 
     def __init__(
@@ -46,7 +50,13 @@ class Model:
         mlflow_version: str | None = MLFLOW_LAYOUT,
         metadata: dict[str, Any] | None = None,
         model_size_bytes: int | None = None,
+        resources: Mapping[str, Any] | None = None,
+        env_vars: Sequence[str] | None = None,
+        auth_policy: Mapping[str, Any] | None = None,
         model_id: str | None = None,
+        prompts: Sequence[str] | None = None,
+        is_signature_from_type_hint: bool = False,
+        type_hint_from_example: bool = False,
         **other: Any,
     ) -> None:
         self.artifact_path = artifact_path
@@ -59,23 +69,31 @@ class Model:
         self.mlflow_version = mlflow_version
         self.metadata = metadata
         self.model_size_bytes = model_size_bytes
+        self.resources = resources
+        self.env_vars = env_vars
+        self.auth_policy = auth_policy
         self.model_id = model_id
+        self.prompts = prompts
+        self.is_signature_from_type_hint = is_signature_from_type_hint
+        self.type_hint_from_example = type_hint_from_example
         self.other = other
 
     @classmethod
     def load(cls, path: str | Path) -> Model:
-        """The model described in a folder, or in the MLmodel file itself; `path` may be a `file:` URI.
+        """The model described in a folder, in the MLmodel file itself, or at any URI of a model.
 
         Raises:
-            NotFound: there is no MLmodel file.
-            InvalidInput: it is not the YAML of one, or `path` is not local.
+            NotFound: there is no MLmodel file, or nothing at the URI.
+            InvalidInput: it is not the YAML of one.
         """
-        file = _local(path)
+        file = local_folder(path)
         file = file / MLMODEL_FILE if file.is_dir() or file.name != MLMODEL_FILE else file
         try:
             text = file.read_text(encoding="utf-8")
         except (FileNotFoundError, NotADirectoryError) as error:
             raise NotFound(f'Could not find an "{MLMODEL_FILE}" configuration file at "{file.parent}"') from error
+        except UnicodeDecodeError as error:
+            raise InvalidInput(f"{file} is not text: {error}") from error
         try:
             content = yaml.safe_load(text)
         except yaml.YAMLError as error:
@@ -83,6 +101,18 @@ class Model:
         if not isinstance(content, Mapping):
             raise InvalidInput(f"{file} does not describe a model: expected a mapping, found {type(content).__name__}.")
         return cls.from_dict(content)
+
+    @classmethod
+    def log(cls, artifact_path: str | None, flavor: Any, **kwargs: Any) -> ModelInfo:
+        """Log what `flavor`, a module with `save_model(path, mlflow_model, ...)`, saves.
+
+        `name`, `registered_model_name`, `await_registration_for`, `params`, `tags`, `model_type`, `step` and `model_id`
+        say where to, as for `log_model`; `metadata` and what else is given goes to `save_model`.
+        """
+        # The layers above log models; this is a second name for what they do.
+        logging = importlib.import_module("mlkeep.flavors.model_logging")
+        info: ModelInfo = logging.log_with(flavor, {"artifact_path": artifact_path, **kwargs})
+        return info
 
     @classmethod
     def from_dict(cls, model_dict: Mapping[str, Any]) -> Model:
@@ -117,8 +147,8 @@ class Model:
     def to_dict(self) -> dict[str, Any]:
         """What is written; only keys that have a value, apart from those MLflow always writes."""
         content: dict[str, Any] = {
-            "prompts": None,
             **self.other,
+            "prompts": self.prompts,
             "mlflow_version": self.mlflow_version,
             "utc_time_created": self.utc_time_created,
             "model_uuid": self.model_uuid,
@@ -131,12 +161,15 @@ class Model:
             "model_size_bytes": self.model_size_bytes,
             "metadata": self.metadata,
             "saved_input_example_info": self.saved_input_example_info,
+            "resources": self.resources,
+            "auth_policy": self.auth_policy,
+            "env_vars": self.env_vars,
         }
         content |= {key: value for key, value in optional.items() if value is not None}
         if self.signature is not None:
             content["signature"] = self.signature.to_dict()
-            content.setdefault("is_signature_from_type_hint", False)
-            content.setdefault("type_hint_from_example", False)
+            content["is_signature_from_type_hint"] = self.is_signature_from_type_hint
+            content["type_hint_from_example"] = self.type_hint_from_example
         return content
 
     def to_yaml(self, stream: IO[str] | None = None) -> str | None:
@@ -182,11 +215,6 @@ class Model:
         """Note that this mlkeep wrote the folder, and which of its files are pickles."""
         self.other |= {"mlkeep_format": FORMAT, "mlkeep_version": __version__, "mlkeep_pickles": list(pickles)}
 
-    @property
-    def is_signature_from_type_hint(self) -> bool:
-        """Whether the signature stands for the type hints of `predict`, which then say what is accepted."""
-        return bool(self.other.get("is_signature_from_type_hint", False))
-
     def get_input_schema(self) -> Schema | None:
         """The signature's inputs."""
         return self.signature.inputs if self.signature else None
@@ -199,29 +227,30 @@ class Model:
         """The signature's parameters."""
         return self.signature.params if self.signature else None
 
-    def load_input_example(self, path: str | Path) -> Any:
-        """The data of the input example in the model folder `path`; None if the model has none."""
+    def load_input_example(self, path: str | Path | None = None) -> Any:
+        """The data of the input example in the model folder `path`, or where the model was logged; None if it has none."""
         if self.saved_input_example_info is None:
             return None
-        return read_example(_local(path), self.saved_input_example_info, self.get_input_schema())
+        folder = local_folder(self.get_model_info().model_uri if path is None else path)
+        return read_example(folder, self.saved_input_example_info, self.get_input_schema())
 
     def load_input_example_params(self, path: str | Path) -> dict[str, Any] | None:
         """The parameters of the input example in the model folder `path`; None if there are none."""
         if self.saved_input_example_info is None:
             return None
-        return read_example_params(_local(path), self.saved_input_example_info)
+        return read_example_params(local_folder(path), self.saved_input_example_info)
 
     def get_serving_input(self, path: str | Path) -> str | None:
         """The body of a scoring request with the input example, from the model folder `path`; None if there is none."""
         name = (self.saved_input_example_info or {}).get("serving_input_path")
-        return (_local(path) / name).read_text(encoding="utf-8") if name else None
+        return (local_folder(path) / name).read_text(encoding="utf-8") if name else None
 
     def get_tags_dict(self) -> dict[str, Any]:
         """What a run's tag tells of the model: all but the signature."""
         return {key: value for key, value in self.to_dict().items() if key != "signature"}
 
-    def get_model_info(self) -> ModelInfo:
-        """A summary, with the URI that loads the model from where it was logged."""
+    def get_model_info(self, logged_model: LoggedModel | None = None) -> ModelInfo:
+        """A summary, with the URI that loads the model from where it was logged; `logged_model` adds what that says."""
         uri = f"models:/{self.model_id}" if self.model_id else f"runs:/{self.run_id}/{self.artifact_path}"
         return ModelInfo(
             artifact_path=self.artifact_path,
@@ -235,6 +264,9 @@ class Model:
             mlflow_version=self.mlflow_version,
             metadata=self.metadata,
             model_id=self.model_id,
+            logged_model=logged_model,
+            env_vars=None if self.env_vars is None else list(self.env_vars),
+            prompts=None if self.prompts is None else list(self.prompts),
         )
 
     def __eq__(self, other: object) -> bool:
@@ -243,10 +275,17 @@ class Model:
     __hash__ = None  # type: ignore[assignment]  # a Model changes
 
 
-def _local(path: str | Path) -> Path:
-    if not uris.is_local(str(path)):
-        raise InvalidInput(f"{str(path)!r} is not a local path: download the model, then give the path of its folder.")
-    return uris.local_path(str(path))
+def local_folder(path: str | Path) -> Path:
+    """The path of a model's folder, or of a file, which is downloaded first if it is named by another URI.
+
+    Raises:
+        NotFound: there is nothing at the URI.
+    """
+    if uris.is_local(str(path)):
+        return uris.local_path(str(path))
+    # The layers above know where things lie and how they are fetched.
+    fetched: Path = importlib.import_module("mlkeep.flavors.loading").fetch(path)
+    return fetched
 
 
 def _now() -> str:

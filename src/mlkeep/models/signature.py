@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from typing import Any
 
 from mlkeep.core.errors import InvalidInput
 from mlkeep.models.inference import infer_param_schema, infer_schema
 from mlkeep.models.schema import ParamSchema, Schema
+from mlkeep.models.type_hints import TypeHints as _TypeHints  # noqa: F401 - pickles of models with hints ask for it here
 
 
 class ModelSignature:
@@ -89,3 +91,10 @@ def infer_signature(
         outputs=None if model_output is None else infer_schema(model_output, "outputs"),
         params=infer_param_schema(params) if params else None,
     )
+
+
+def __getattr__(name: str) -> Any:
+    # MLflow has the function here too; it stands on layers above.
+    if name != "set_signature":
+        raise AttributeError(f"module 'mlkeep.models.signature' has no attribute '{name}'")
+    return importlib.import_module("mlkeep.flavors.model_changes").set_signature

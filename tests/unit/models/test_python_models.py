@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import pickletools
+import platform
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +19,8 @@ import mlkeep.pyfunc
 from mlkeep.core.errors import InvalidInput, NotOffered
 from mlkeep.models import infer_signature
 from mlkeep.models.mlmodel import Model
-from mlkeep.pyfunc import PythonModel, PythonModelContext
+from mlkeep.models.resources import Resource, ResourceType
+from mlkeep.pyfunc import PythonModel, PythonModelContext, context
 
 
 class Scaled(PythonModel):
@@ -189,6 +192,7 @@ def test_a_loader_module_makes_a_model_of_its_data(tmp_path: Path, monkeypatch: 
     assert loaded.loader_module == "mlkeep_test_loader"
     with pytest.raises(InvalidInput, match="Only a model made of a PythonModel"):
         loaded.unwrap_python_model()
+    assert loaded.get_raw_model().predict(1) == ["hello", 1]
 
 
 def test_a_loader_module_that_is_missing_is_named(tmp_path: Path) -> None:
@@ -221,3 +225,108 @@ def test_the_files_of_dependencies_can_be_asked_for(tmp_path: Path, caplog: pyte
     mlkeep.pyfunc.save_model(tmp_path / "m", python_model=Short(), pip_requirements=["numpy"])
     assert Path(mlkeep.pyfunc.get_model_dependencies(str(tmp_path / "m"))).name == "requirements.txt"
     assert Path(mlkeep.pyfunc.get_model_dependencies(str(tmp_path / "m"), "conda")).name == "conda.yaml"
+
+
+@pytest.mark.parametrize(
+    ("compression", "file"),
+    [("lzma", "python_model.pkl.xz"), ("bzip2", "python_model.pkl.bz2"), ("gzip", "python_model.pkl.gz")],
+)
+def test_pickles_can_be_compressed(
+    tmp_path: Path, compression: str, file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLKEEP_LOG_MODEL_COMPRESSION", compression)
+    mlkeep.pyfunc.save_model(tmp_path / "m", python_model=Short(), input_example=[1])
+    monkeypatch.delenv("MLKEEP_LOG_MODEL_COMPRESSION")
+    conf = Model.load(tmp_path / "m").flavors["python_function"]
+    assert (conf["python_model"], conf["python_model_compression"]) == (file, compression)
+    assert mlkeep.pyfunc.load_model(tmp_path / "m").unwrap_python_model().predict(1) == ["int"]
+
+
+def test_a_compression_that_is_unknown_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_LOG_MODEL_COMPRESSION", "zip")
+    with pytest.raises(InvalidInput, match=r"MLFLOW_LOG_MODEL_COMPRESSION: 'zip' is unknown; expected one of"):
+        mlkeep.pyfunc.save_model(tmp_path / "m", python_model=Short())
+
+
+def test_the_names_of_keys_that_the_model_reads_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Asking(PythonModel):
+        def predict(self, model_input: Any) -> Any:  # type: ignore[override]  # the short form  # noqa: ARG002
+            return [os.environ.get("MLKEEP_TEST_API_KEY"), os.getenv("NO_API_TOKEN"), os.environ["HOME"]]
+
+    monkeypatch.setenv("MLKEEP_TEST_API_KEY", "secret")
+    before = type(os.environ)
+    mlkeep.pyfunc.save_model(tmp_path / "m", python_model=Asking(), input_example=[1])
+    assert type(os.environ) is before
+    assert Model.load(tmp_path / "m").env_vars == ["MLKEEP_TEST_API_KEY"]
+    lines = (tmp_path / "m" / "environment_variables.txt").read_text().splitlines()
+    assert [line for line in lines if not line.startswith("#")] == ["MLKEEP_TEST_API_KEY"]
+    assert not [file for file in (tmp_path / "m").iterdir() if b"secret" in file.read_bytes()]
+
+
+def test_a_flavor_can_be_added_by_hand() -> None:
+    model = mlkeep.pyfunc.add_to_model(
+        Model(), "my.loader", data="data", code="code", conda_env="conda.yaml", model_config={"a": 1}, other=2
+    )
+    assert model.flavors == {
+        "python_function": {
+            "code": "code",
+            "config": {"a": 1},
+            "data": "data",
+            "env": {"conda": "conda.yaml"},
+            "loader_module": "my.loader",
+            "other": 2,
+            "python_version": platform.python_version(),
+        }
+    }
+
+
+def test_a_model_knows_of_the_request_it_answers() -> None:
+    assert context.get_prediction_context() is None
+    with mlkeep.pyfunc.set_prediction_context(mlkeep.pyfunc.Context(request_id="r")):
+        with mlkeep.pyfunc.set_prediction_context(None):
+            assert context.get_prediction_context() is None
+        current = context.get_prediction_context()
+        assert current == mlkeep.pyfunc.Context(request_id="r", is_evaluate=False)
+        current.update(model_id="m")
+        assert current.model_id == "m"
+        with pytest.raises(AttributeError, match="no attribute named 'foo'"):
+            current.update(foo=1)
+    assert context.get_prediction_context() is None
+
+
+class Endpoint(Resource):
+    """A resource of our own."""
+
+    type = ResourceType.SERVING_ENDPOINT
+    target_uri = "databricks"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def to_dict(self) -> dict[str, Any]:
+        return {self.type.value: [{"name": self.name}]}
+
+
+def test_resources_are_listed_by_kind(tmp_path: Path) -> None:
+    described = {"api_version": "1", "databricks": {"serving_endpoint": [{"name": "a"}, {"name": "b"}]}}
+    mlkeep.pyfunc.save_model(tmp_path / "m", python_model=Short(), resources=[Endpoint("a"), Endpoint("b")])
+    assert Model.load(tmp_path / "m").resources == described
+    (tmp_path / "resources.yaml").write_text(yaml.safe_dump(described))
+    mlkeep.pyfunc.save_model(tmp_path / "f", python_model=Short(), resources=str(tmp_path / "resources.yaml"))
+    assert Model.load(tmp_path / "f").resources == described
+    for wrong in (3, [3], "no.yaml"):
+        with pytest.raises(InvalidInput, match="resources: "):
+            mlkeep.pyfunc.save_model(tmp_path / "w", python_model=Short(), resources=wrong)  # type: ignore[arg-type]  # what the check is for
+
+
+@pytest.mark.parametrize("given", [{"auth_policy": {}}, {"uv_project_path": "."}, {"uv_groups": ["a"]}])
+def test_what_mlkeep_does_not_offer_is_said(tmp_path: Path, given: dict[str, Any]) -> None:
+    with pytest.raises(NotOffered, match=f"mlkeep does not offer {next(iter(given))}"):
+        mlkeep.pyfunc.save_model(tmp_path / "m", python_model=Short(), **given)
+
+
+@pytest.mark.parametrize("artifacts", [["a"], {"a": 3}, {"a": ""}, {1: "a"}, {"a": "no such file"}])
+def test_artifacts_that_cannot_be_are_refused(tmp_path: Path, artifacts: Any) -> None:
+    with pytest.raises(InvalidInput, match=r"artifacts|no file or folder"):
+        mlkeep.pyfunc.save_model(tmp_path / "m", python_model=Short(), artifacts=artifacts)
+    assert not (tmp_path / "m").exists()

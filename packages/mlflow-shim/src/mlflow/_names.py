@@ -21,10 +21,17 @@ if TYPE_CHECKING:
 
 INSIDE = {
     "mlflow.entities.model_registry": "mlkeep.entities.model_registry",
+    "mlflow.models.model": "mlkeep.models.model",
+    "mlflow.models.model_config": "mlkeep.models.model_config",
+    "mlflow.models.resources": "mlkeep.models.resources",
     "mlflow.models.signature": "mlkeep.models.signature",
+    "mlflow.pyfunc.context": "mlkeep.pyfunc.context",
+    "mlflow.pyfunc.loaders": "mlkeep.pyfunc.loaders",
     "mlflow.pyfunc.model": "mlkeep.pyfunc.model",
+    "mlflow.pyfunc.utils": "mlkeep.pyfunc.utils",
     "mlflow.tracking.fluent": "mlkeep.tracking.fluent",
     "mlflow.types.schema": "mlkeep.types.schema",
+    "mlflow.types.type_hints": "mlkeep.types.type_hints",
 }
 """Modules inside mlkeep's public ones that MLflow has by the same name. All others there are mlkeep's own affair."""
 

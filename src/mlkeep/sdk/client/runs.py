@@ -245,6 +245,23 @@ class RunClient(ClientBase):
             if not (token := page.next_page_token):
                 return PagedList(points)
 
+    def metrics_at_step(self, run_id: str, step: int) -> list[Metric]:
+        """The points of all metrics of a run that were logged with this step: so many of each key as a chart would show."""
+        if recording.is_silent(run_id):
+            return []
+        data = self._answer(wire.GetRun(run_id=run_id)).run.data
+        # Of each key this is the point of the highest step: where that is lower, there is none.
+        latest = [point.entity() for point in data.metrics]
+        known = self._known(run_id)
+        server_run_id = run_id if known is None else known.server_run_id
+        points = [point for point in latest if point.step == step]
+        for key in (point.key for point in latest if point.step > step):
+            request = metrics_wire.GetSampledHistory(
+                run_ids=[server_run_id], metric_key=key, start_step=step, end_step=step
+            )
+            points += [point.entity() for point in self._tracking.call(request).metrics]
+        return points
+
     def search_runs(
         self,
         experiment_ids: Sequence[str],
