@@ -45,7 +45,9 @@ class PyFuncModel:
         self._predict_stream = getattr(model_impl, predict_stream_fn) if predict_stream_fn else None
         self._model_id = model_id
         self._model_config = model_config
-        self._knows_params = "params" in inspect.signature(self._predict).parameters
+        taken = inspect.signature(self._predict).parameters.get("params")
+        # `predict(X, **params)` of scikit-learn's pipelines has other keywords in mind.
+        self._knows_params = taken is not None and taken.kind is not inspect.Parameter.VAR_KEYWORD
 
     @property
     def metadata(self) -> Model:
@@ -121,7 +123,7 @@ class PyFuncModel:
         """
         if isinstance(self._impl, LoadedPythonModel):
             raise NotImplementedError("A PythonModel is not of a framework; use unwrap_python_model().")
-        return self._impl
+        return self._impl.get_raw_model() if hasattr(self._impl, "get_raw_model") else self._impl
 
     def _call(self, method: Any, data: Any, params: Mapping[str, Any] | None) -> Any:
         checked = self._checked(data)

@@ -24,6 +24,8 @@ from mlkeep.models.requirements import pinned
 ModelConfig = str | Path | Mapping[str, Any]
 """A model's configuration, or the path of a YAML file with it."""
 
+_INSTEAD_OF_PICKLES = "Save the module that makes the model, by loader_module, data_path and code_paths."
+
 
 def default_requirements() -> list[str]:
     """What every Python model needs, pinned as installed."""
@@ -69,7 +71,7 @@ class PythonSource:
 
     def _write_model(self, folder: Path) -> saving.Written:
         model = _instance(self._model)
-        modules = pickling.dump(model, folder / python_model.PICKLE_FILE)
+        modules = pickling.dump(model, folder / python_model.PICKLE_FILE, instead=_INSTEAD_OF_PICKLES)
         conf: dict[str, Any] = {
             "loader_module": python_model.LOADER_MODULE,
             "python_model": python_model.PICKLE_FILE,
@@ -79,7 +81,13 @@ class PythonSource:
         }
         if self._artifacts:
             conf["artifacts"] = _copy_artifacts(self._artifacts, folder)
-        return saving.Written(flavors={}, pyfunc=conf, modules=modules, defaults=default_requirements())
+        return saving.Written(
+            flavors={},
+            pyfunc=conf,
+            modules=modules,
+            defaults=default_requirements(),
+            pickles=[python_model.PICKLE_FILE],
+        )
 
     def _write_data(self, folder: Path) -> saving.Written:
         conf: dict[str, Any] = {"loader_module": self._loader_module, **self._common()}
