@@ -10,16 +10,19 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mlkeep.core import uris
+from mlkeep.core import model_files, uris
 from mlkeep.core.entities import LoggedModel
 from mlkeep.core.errors import NoSuchEndpoint, NotFound
+from mlkeep.flavors import pickling
 from mlkeep.flavors.own_code import add_code, code_folder, warn_of_other_modules
 from mlkeep.flavors.table import PYFUNC
+from mlkeep.models import digests
 from mlkeep.models.environment import REQUIREMENTS_FILE
 from mlkeep.models.info import ModelInfo
 from mlkeep.models.mlmodel import Model
 from mlkeep.sdk import fluent
 from mlkeep.sdk.artifacts import download_artifacts
+from mlkeep.sdk.scratch import is_scratch
 
 _log = logging.getLogger(__name__)
 
@@ -40,17 +43,32 @@ def fetch_flavor(model_uri: str | Path, flavor: str, dst_path: str | None = None
     """The folder of the model at `model_uri`, its MLmodel, and the settings of `flavor`; modules that came with the
     model can be imported afterwards.
 
+    The model's files are those that were saved, if its MLmodel tells of their digests. Of a folder that was downloaded
+    just now, whose bytes were checked on the way, only the sizes of files are looked at.
+
     Raises:
-        NotFound: there is no model, or it does not have the flavor.
+        NotFound: there is no model, it does not have the flavor, or a file is missing.
+        Forbidden: one of the files is a pickle, and pickles are forbidden here.
+        Damaged: a file is not what was saved.
     """
     folder = fetch(model_uri, dst_path)
     model = Model.load(folder)
     conf = model.flavor(flavor)
+    if pickling.forbidden_by() is not None:
+        _refuse_pickles(folder, model)
+    was_downloaded = not uris.is_local(str(model_uri)) and (dst_path is not None or is_scratch(folder))
+    digests.check(folder, model.digests, contents=not was_downloaded)
     code = code_folder(folder, conf)
     if flavor != PYFUNC:  # which loads under `own_modules`
         warn_of_other_modules(code)
     add_code(code)
     return folder, model, conf
+
+
+def _refuse_pickles(folder: Path, model: Model) -> None:
+    files = [file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()]
+    for pickled in model_files.pickles(model.to_dict(), files):
+        pickling.check_allowed(folder / pickled)
 
 
 def get_model_info(model_uri: str) -> ModelInfo:

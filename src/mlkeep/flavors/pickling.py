@@ -10,7 +10,9 @@ import io
 import lzma
 import os
 import pickle
+import struct
 import types
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from typing import Any
 import cloudpickle
 from cloudpickle.cloudpickle import subimport
 
-from mlkeep.core.errors import Forbidden, InvalidInput, MlkeepException
+from mlkeep.core.errors import Damaged, Forbidden, InvalidInput, MlkeepException, NotFound
 from mlkeep.flavors import python_model
 from mlkeep.flavors.type_hint_pickles import FuncInfo, validate_model_input
 from mlkeep.models.signature import ModelSignature
@@ -95,12 +97,16 @@ def compress(path: Path, compression: str | None) -> None:
         path.write_bytes(_COMPRESSORS[compression][1](path.read_bytes()))
 
 
-def dump(value: object, path: Path, *, by_value: bool = True, hinted: object = None) -> set[str]:
+def dump(value: object, path: Path, *, by_value: bool = True, hinted: object = None, instead: str = "") -> set[str]:
     """Pickle `value` into `path`; gives the modules the pickle will import when it is read.
 
     With `by_value`, what is defined in a script or a notebook is part of the pickle (cloudpickle). `hinted` is a function
-    in it whose input MLflow is to check by its type hints.
+    in it whose input MLflow is to check by its type hints. `instead` is what an error advises, as for `check_writing`.
+
+    Raises:
+        Forbidden: the policy of this process forbids pickles.
     """
+    check_writing(type(value).__name__, instead)
     buffer = io.BytesIO()
     pickler = _CloudPickler(buffer, hinted) if by_value else _PlainPickler(buffer)
     pickler.dump(value)
@@ -108,22 +114,60 @@ def dump(value: object, path: Path, *, by_value: bool = True, hinted: object = N
     return pickler.modules - {"builtins", "__main__"}
 
 
+def types_in(value: object) -> frozenset[str]:
+    """The names of the classes and functions a pickle of `value` would refer to; empty if it cannot be pickled."""
+    pickler = _CloudPickler(_Nowhere(), None)
+    try:
+        pickler.dump(value)
+    except Exception:  # noqa: BLE001 - the object's own code runs; whether it can be pickled is asked when it is
+        return frozenset()
+    return frozenset(pickler.names)
+
+
+class _Nowhere(io.BytesIO):
+    def write(self, content: Any) -> int:
+        return len(content)
+
+
 def load(path: Path, compression: str | None = None) -> Any:
     """The value pickled in `path`. This runs code the pickle chooses: read only what comes from people you trust.
 
     Raises:
         Forbidden: the policy of this process forbids pickles.
+        NotFound: there is no such file.
+        Damaged: it ends too early, or is no pickle.
         InvalidInput: the compression is unknown, or the pickle needs a module of MLflow that mlkeep has no part for.
     """
     check_allowed(path)
-    content = path.read_bytes()
-    if compression is not None:
-        if compression not in _DECOMPRESSORS:
-            raise InvalidInput(
-                f"python_model_compression: {compression!r} is unknown; expected {sorted(_DECOMPRESSORS)}."
-            )
-        content = _DECOMPRESSORS[compression](content)
-    return _Unpickler(io.BytesIO(content)).load()
+    if compression is not None and compression not in _DECOMPRESSORS:
+        raise InvalidInput(f"python_model_compression: {compression!r} is unknown; expected {sorted(_DECOMPRESSORS)}.")
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise NotFound(f"The model needs the file {path.name}, which is not in {path.parent}.") from error
+    try:
+        plain = content if compression is None else _DECOMPRESSORS[compression](content)
+    except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
+        raise _damaged(path, f"as a file compressed with {compression}", error) from error
+    try:
+        return _Unpickler(io.BytesIO(plain)).load()
+    except (pickle.UnpicklingError, EOFError, struct.error) as error:
+        raise _damaged(path, "as a pickle", error) from error
+
+
+def _damaged(path: Path, how: str, error: Exception) -> Damaged:
+    return Damaged(
+        f"{path.name} in {path.parent} cannot be read {how}: {error}. The file is damaged; get it again from where the "
+        "model was logged."
+    )
+
+
+def forbidden_by() -> str | None:
+    """The setting that forbids pickles in this process, as `NAME=value`; None if they are allowed."""
+    for variable in POLICY_VARIABLES:
+        if os.environ.get(variable, "").strip().lower() in _NO:
+            return f"{variable}={os.environ[variable]}"
+    return None
 
 
 def check_allowed(path: Path) -> None:
@@ -132,13 +176,28 @@ def check_allowed(path: Path) -> None:
     Raises:
         Forbidden: it does not.
     """
-    for variable in POLICY_VARIABLES:
-        if os.environ.get(variable, "").strip().lower() in _NO:
-            raise Forbidden(
-                f"{path.name} is a pickle, and loading a pickle runs whatever code is in it; {variable}="
-                f"{os.environ[variable]} forbids that. Save the model in a format that holds no code "
-                "(scikit-learn: serialization_format='skops'), or set the variable to 1 if you trust the file."
-            )
+    if (policy := forbidden_by()) is not None:
+        raise Forbidden(
+            f"{path.name} is a pickle, and loading a pickle runs whatever code is in it; {policy} forbids that. Save the "
+            "model in a format that holds no code (scikit-learn: serialization_format='skops'), or set the variable to 1 "
+            "if you trust the file."
+        )
+
+
+def check_writing(what: str, instead: str = "") -> None:
+    """See that the policy allows pickling `what`, such as "A RandomForestClassifier".
+
+    `instead` is a sentence that says how to do without, if that can be done.
+
+    Raises:
+        Forbidden: it does not.
+    """
+    if (policy := forbidden_by()) is not None:
+        ways = f"{instead} Or set" if instead else "Set"
+        raise Forbidden(
+            f"{what} would be saved as a pickle, which runs code when it is loaded; {policy} forbids that. {ways} the "
+            "variable to 1 if those who load the model trust who saves it."
+        )
 
 
 class _ByName:
@@ -154,9 +213,12 @@ class _CloudPickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle h
     def __init__(self, file: io.BytesIO, hinted: object) -> None:
         super().__init__(file)
         self.modules: set[str] = set()
+        self.names: set[str] = set()
         self._hinted = hinted
 
     def reducer_override(self, obj: Any) -> Any:
+        named = obj if isinstance(obj, (type, types.FunctionType)) else type(obj)
+        self.names.add(f"{named.__module__}.{named.__qualname__}")
         if isinstance(obj, _ByName):
             return subimport, (obj.module,)
         if isinstance(obj, types.FunctionType) and obj is self._hinted:

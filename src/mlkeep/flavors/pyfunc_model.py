@@ -51,7 +51,9 @@ class PyFuncModel:
         self._model_config = model_config
         self._folder = folder
         self._hint = model_impl.input_hint if isinstance(model_impl, LoadedPythonModel) else None
-        self._knows_params = "params" in inspect.signature(self._predict).parameters
+        taken = inspect.signature(self._predict).parameters.get("params")
+        # `predict(X, **params)` of scikit-learn's pipelines has other keywords in mind.
+        self._knows_params = taken is not None and taken.kind is not inspect.Parameter.VAR_KEYWORD
 
     @property
     def metadata(self) -> Model:
@@ -134,7 +136,7 @@ class PyFuncModel:
         """
         if isinstance(self._impl, LoadedPythonModel):
             raise NotImplementedError("A PythonModel is not of a framework; use unwrap_python_model().")
-        return self._impl
+        return self._impl.get_raw_model() if hasattr(self._impl, "get_raw_model") else self._impl
 
     def _call(self, method: Any, data: Any, params: Mapping[str, Any] | None) -> Any:
         checked = self._checked(data)

@@ -35,6 +35,8 @@ ModelConfig = str | Path | Mapping[str, Any]
 PythonCode = PythonModel | Callable[[Any], Any] | str | Path
 """What `python_model` can be: an instance, a function of one argument, or the path of a script."""
 
+_INSTEAD_OF_PICKLES = "Give the path of a script that makes the model as python_model, or a module as loader_module."
+
 _log = logging.getLogger(__name__)
 
 
@@ -157,7 +159,9 @@ class PythonSource:
         conf |= {"loader_module": python_model.LOADER_MODULE, **self._pickle}
         with python_model.hints_noted(self._model):
             hinted_function = python_model.predicting(self._model) if self._is_hinted else None
-            modules = pickling.dump(self._model, folder / conf["python_model"], hinted=hinted_function)
+            modules = pickling.dump(
+                self._model, folder / conf["python_model"], hinted=hinted_function, instead=_INSTEAD_OF_PICKLES
+            )
         pickling.compress(folder / conf["python_model"], conf.get("python_model_compression"))
         return saving.Written(
             flavors={},

@@ -19,6 +19,7 @@ import pandas as pd
 from mlkeep.core.errors import AlreadyExists, InvalidInput, MlkeepException
 from mlkeep.flavors.secrets_read import secrets_read, write_names
 from mlkeep.flavors.table import PYFUNC
+from mlkeep.models.digests import digests
 from mlkeep.models.enforcement import enforce_schema
 from mlkeep.models.environment import ENV_FILES, stated_conda, write_environment
 from mlkeep.models.example import InputExample
@@ -39,6 +40,9 @@ _log = logging.getLogger(__name__)
 
 CODE = "code"
 """The folder of modules that come with a model."""
+
+EXTRA_FILES = "extra_files"
+"""The folder of what its user put beside a model."""
 
 Signature: TypeAlias = ModelSignature | Literal[False] | None
 """A signature, None to infer one from the input example, or False for none."""
@@ -126,8 +130,10 @@ def _fill(
     model: Model,
 ) -> Model:
     code = CODE if _copy_all(ceremony.code_paths, folder, CODE, "code_paths") else None
-    extra_files = _copy_all(ceremony.extra_files, folder, "extra_files", "extra_files")
+    extra_files = _copy_all(ceremony.extra_files, folder, EXTRA_FILES, "extra_files")
     written = write(folder)
+    # What is written from here on, people and commands change later.
+    files = digests(folder, _files_of_model(folder))
     if ceremony.input_example is not None:
         example = InputExample(ceremony.input_example)
         example.write(folder)
@@ -144,10 +150,15 @@ def _fill(
         model.add_flavor(PYFUNC, **conf | ({"code": code} if code else {}))
     if ceremony.metadata is not None:
         model.metadata = dict(ceremony.metadata)
-    model.mark_as_ours(pickles=written.pickles)
+    model.mark_as_ours(pickles=written.pickles, files=files)
     model.model_size_bytes = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     model.save(folder / MLMODEL_FILE)
     return model
+
+
+def _files_of_model(folder: Path) -> list[str]:
+    paths = [file.relative_to(folder) for file in folder.rglob("*") if file.is_file()]
+    return [path.as_posix() for path in paths if path.parts[0] != EXTRA_FILES]
 
 
 def _write_environment(folder: Path, ceremony: Ceremony, written: Written) -> None:

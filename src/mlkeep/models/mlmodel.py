@@ -15,6 +15,7 @@ import yaml
 from mlkeep.core import uris
 from mlkeep.core.entities import LoggedModel
 from mlkeep.core.errors import InvalidInput, NotFound, NotOffered
+from mlkeep.models.digests import KEY as DIGESTS
 from mlkeep.models.example import read_example, read_example_params
 from mlkeep.models.info import ModelInfo
 from mlkeep.models.schema import ParamSchema, Schema
@@ -89,14 +90,11 @@ class Model:
         file = local_folder(path)
         file = file / MLMODEL_FILE if file.is_dir() or file.name != MLMODEL_FILE else file
         try:
-            text = file.read_text(encoding="utf-8")
+            content = yaml.safe_load(file.read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError) as error:
             raise NotFound(f'Could not find an "{MLMODEL_FILE}" configuration file at "{file.parent}"') from error
-        except UnicodeDecodeError as error:
-            raise InvalidInput(f"{file} is not text: {error}") from error
-        try:
-            content = yaml.safe_load(text)
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            # Also bytes that are no text, and dates and numbers that there cannot be.
             raise InvalidInput(f"{file} is not YAML: {error}") from error
         if not isinstance(content, Mapping):
             raise InvalidInput(f"{file} does not describe a model: expected a mapping, found {type(content).__name__}.")
@@ -188,8 +186,8 @@ class Model:
         return text
 
     def to_json(self) -> str:
-        """`to_dict` as JSON."""
-        return json.dumps(self.to_dict(), default=str)
+        """`to_dict` as JSON, without the digests of files, which are many."""
+        return json.dumps({key: value for key, value in self.to_dict().items() if key != DIGESTS}, default=str)
 
     def save(self, path: str | Path) -> None:
         """Write the MLmodel file to `path`, the path of the file itself."""
@@ -208,12 +206,20 @@ class Model:
             NotFound: the model does not have it.
         """
         if name not in self.flavors:
-            raise NotFound(f'Model does not have the "{name}" flavor')
+            has = f"it has {', '.join(sorted(self.flavors))}" if self.flavors else "it has none"
+            raise NotFound(f'Model does not have the "{name}" flavor; {has}.')
         return self.flavors[name]
 
-    def mark_as_ours(self, pickles: Sequence[str] = ()) -> None:
-        """Note that this mlkeep wrote the folder, and which of its files are pickles."""
+    def mark_as_ours(self, pickles: Sequence[str] = (), files: Mapping[str, Any] | None = None) -> None:
+        """Note that this mlkeep wrote the folder, which of its files are pickles, and the digests of those it wrote."""
         self.other |= {"mlkeep_format": FORMAT, "mlkeep_version": __version__, "mlkeep_pickles": list(pickles)}
+        if files:
+            self.other[DIGESTS] = dict(files)
+
+    @property
+    def digests(self) -> object:
+        """What the folder says of the sizes and digests of its files; see `mlkeep.models.digests.check`."""
+        return self.other.get(DIGESTS)
 
     def get_input_schema(self) -> Schema | None:
         """The signature's inputs."""
@@ -246,8 +252,8 @@ class Model:
         return (local_folder(path) / name).read_text(encoding="utf-8") if name else None
 
     def get_tags_dict(self) -> dict[str, Any]:
-        """What a run's tag tells of the model: all but the signature."""
-        return {key: value for key, value in self.to_dict().items() if key != "signature"}
+        """What a run's tag tells of the model: all but the signature and the digests of files."""
+        return {key: value for key, value in self.to_dict().items() if key not in {"signature", DIGESTS}}
 
     def get_model_info(self, logged_model: LoggedModel | None = None) -> ModelInfo:
         """A summary, with the URI that loads the model from where it was logged; `logged_model` adds what that says."""

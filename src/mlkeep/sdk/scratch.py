@@ -14,6 +14,9 @@ from pathlib import Path
 _PREFIX = "run-"
 _LOCK = ".lock"
 
+_ours: list[Path] = []
+"""The scratch folders of this process."""
+
 
 @functools.cache
 def scratch_folder(beside: Path | None) -> Path:
@@ -26,7 +29,13 @@ def scratch_folder(beside: Path | None) -> Path:
     if folder is None:
         folder = Path(tempfile.mkdtemp(prefix="mlkeep-downloads-"))
     atexit.register(_remove, folder, os.getpid())
+    _ours.append(folder)
     return folder
+
+
+def is_scratch(path: Path) -> bool:
+    """Whether `path` was downloaded by this process without a destination."""
+    return any(path.is_relative_to(folder) for folder in _ours)
 
 
 os.register_at_fork(after_in_child=scratch_folder.cache_clear)

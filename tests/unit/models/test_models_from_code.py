@@ -11,7 +11,7 @@ import yaml
 
 import mlkeep.models
 import mlkeep.pyfunc
-from mlkeep.core.errors import InvalidInput
+from mlkeep.core.errors import InvalidInput, NotFound
 from mlkeep.models.mlmodel import Model
 from mlkeep.sdk import fluent
 
@@ -173,6 +173,12 @@ def test_what_is_no_script_is_refused(tmp_path: Path) -> None:
 def test_a_script_that_is_gone_from_the_folder_is_named(tmp_path: Path) -> None:
     mlkeep.pyfunc.save_model(tmp_path / "m", python_model=script(tmp_path, SCALED))
     (tmp_path / "m" / "model.py").unlink()
+    with pytest.raises(NotFound, match=r"'model\.py', which belongs to the model"):
+        mlkeep.pyfunc.load_model(tmp_path / "m")
+
+    described = yaml.safe_load((tmp_path / "m" / "MLmodel").read_text())
+    described.pop("mlkeep_files")  # as MLflow writes it
+    (tmp_path / "m" / "MLmodel").write_text(yaml.safe_dump(described))
     with pytest.raises(InvalidInput, match=r"there is no script 'model\.py' beside it"):
         mlkeep.pyfunc.load_model(tmp_path / "m")
 

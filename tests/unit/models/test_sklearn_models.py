@@ -44,15 +44,15 @@ def test_a_folder_says_what_mlflow_needs_to_load_it(
     version = importlib.metadata.version("scikit-learn")
     assert content["flavors"]["sklearn"] == {
         "code": None,
-        "pickled_model": "model.pkl",
-        "serialization_format": "cloudpickle",
+        "pickled_model": "model.skops",
+        "serialization_format": "skops",
         "skops_trusted_types": None,
         "sklearn_version": version,
     }
     assert content["flavors"]["python_function"].items() >= {
         "env": {"conda": "conda.yaml", "virtualenv": "python_env.yaml"},
         "loader_module": "mlflow.sklearn",
-        "model_path": "model.pkl",
+        "model_path": "model.skops",
         "predict_fn": "predict",
     }.items()  # fmt: skip
     assert content["signature"] == {
@@ -67,8 +67,9 @@ def test_a_folder_says_what_mlflow_needs_to_load_it(
     )
     assert (tmp_path / "m" / "requirements.txt").read_text().splitlines() == [
         f"mlkeep=={__version__}",
-        *(f"{name}=={importlib.metadata.version(name)}" for name in ("cloudpickle", "numpy", "pandas")),
+        *(f"{name}=={importlib.metadata.version(name)}" for name in ("numpy", "pandas")),
         f"scikit-learn=={version}",
+        f"skops=={importlib.metadata.version('skops')}",
     ]
 
 
@@ -149,7 +150,7 @@ def test_a_policy_forbids_pickles_but_not_skops(
     monkeypatch: pytest.MonkeyPatch,
     variable: str,
 ) -> None:
-    mlkeep.sklearn.save_model(estimator, tmp_path / "pickle")
+    mlkeep.sklearn.save_model(estimator, tmp_path / "pickle", serialization_format="cloudpickle")
     mlkeep.sklearn.save_model(estimator, tmp_path / "skops", serialization_format="skops")
     monkeypatch.setenv(variable, "false")
     for load in (mlkeep.sklearn.load_model, mlkeep.pyfunc.load_model):
@@ -161,7 +162,7 @@ def test_a_policy_forbids_pickles_but_not_skops(
 def test_the_notation_of_mlflow_1_still_loads(
     tmp_path: Path, frame: pd.DataFrame, estimator: LogisticRegression
 ) -> None:
-    mlkeep.sklearn.save_model(estimator, tmp_path / "m")
+    mlkeep.sklearn.save_model(estimator, tmp_path / "m", serialization_format="pickle")
     file = tmp_path / "m" / "MLmodel"
     file.write_text(
         "flavors:\n"
