@@ -13,10 +13,12 @@ from mlkeep.version import __version__
 if TYPE_CHECKING:
     from mlkeep import (
         artifacts,
+        catboost,
         client,
         config,
         entities,
         exceptions,
+        lightgbm,
         models,
         pyfunc,
         sklearn,
@@ -141,10 +143,12 @@ _HOMES: dict[str, tuple[str, str]] = {
 _SUBMODULES = frozenset(
     {
         "artifacts",
+        "catboost",
         "client",
         "config",
         "entities",
         "exceptions",
+        "lightgbm",
         "models",
         "pyfunc",
         "sklearn",
@@ -167,6 +171,7 @@ __all__ = [
     "__version__",
     "active_run",
     "artifacts",
+    "catboost",
     "clear_active_model",
     "client",
     "config",
@@ -198,6 +203,7 @@ __all__ = [
     "is_tracking_uri_set",
     "last_active_run",
     "last_logged_model",
+    "lightgbm",
     "load_table",
     "log_artifact",
     "log_artifacts",
