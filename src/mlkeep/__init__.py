@@ -13,10 +13,12 @@ from mlkeep.version import __version__
 if TYPE_CHECKING:
     from mlkeep import (
         artifacts,
+        catboost,
         client,
         config,
         entities,
         exceptions,
+        lightgbm,
         models,
         onnx,
         prophet,
@@ -144,10 +146,12 @@ _HOMES: dict[str, tuple[str, str]] = {
 _SUBMODULES = frozenset(
     {
         "artifacts",
+        "catboost",
         "client",
         "config",
         "entities",
         "exceptions",
+        "lightgbm",
         "models",
         "onnx",
         "prophet",
@@ -173,6 +177,7 @@ __all__ = [
     "__version__",
     "active_run",
     "artifacts",
+    "catboost",
     "clear_active_model",
     "client",
     "config",
@@ -204,6 +209,7 @@ __all__ = [
     "is_tracking_uri_set",
     "last_active_run",
     "last_logged_model",
+    "lightgbm",
     "load_table",
     "log_artifact",
     "log_artifacts",

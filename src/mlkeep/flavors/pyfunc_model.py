@@ -136,6 +136,7 @@ class PyFuncModel:
         """
         if isinstance(self._impl, LoadedPythonModel):
             raise NotImplementedError("A PythonModel is not of a framework; use unwrap_python_model().")
+        # Some are loaded inside something that prepares their data.
         return self._impl.get_raw_model() if hasattr(self._impl, "get_raw_model") else self._impl
 
     def _call(self, method: Any, data: Any, params: Mapping[str, Any] | None) -> Any:
