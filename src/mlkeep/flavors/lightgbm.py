@@ -23,8 +23,7 @@ from mlkeep.models.requirements import OWN_REQUIREMENT, CondaEnv, PipRequirement
 with needed("lightgbm"):
     import lightgbm
 
-from mlkeep.flavors import estimator_files as estimator_files
-from mlkeep.flavors import lightgbm_text
+from mlkeep.flavors import estimator_files, lightgbm_text
 
 FLAVOR_NAME = "lightgbm"
 LOADER_MODULE = "mlflow.lightgbm"
