@@ -12,6 +12,7 @@ from mlkeep.flavors.pyfunc import (
     log_model,
     save_model,
 )
+from mlkeep.flavors.spark_udf import spark_udf
 
 __all__ = [
     "FLAVOR_NAME",
@@ -24,4 +25,5 @@ __all__ = [
     "load_model",
     "log_model",
     "save_model",
+    "spark_udf",
 ]
