@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import json
 import subprocess
 import sys
@@ -74,6 +75,13 @@ def packages(modules: set[str]) -> set[str]:
     return {name.partition(".")[0] for name in modules}
 
 
+HEAVY = {"keras": "keras", "spark": "pyspark", "tensorflow": "tensorflow"}
+"""Modules for frameworks that are not in every environment, and what they need."""
+
+HERE = [name for name in mlkeep.__all__ if name not in HEAVY or importlib.util.find_spec(HEAVY[name])]
+"""All that mlkeep offers in this environment."""
+
+
 def test_importing_mlkeep_loads_no_framework() -> None:
     assert packages(loaded("import mlkeep")) & {*FRAMEWORKS, "urllib3", "msgspec", "yaml"} == set()
 
@@ -87,18 +95,25 @@ def test_the_remote_client_loads_no_database_and_no_framework() -> None:
 
 
 def test_nothing_stands_on_the_suites() -> None:
-    everything = "import mlkeep\nfor name in mlkeep.__all__:\n    getattr(mlkeep, name)\nimport mlkeep.server.app"
+    everything = f"import mlkeep\nfor name in {HERE}:\n    getattr(mlkeep, name)\nimport mlkeep.server.app"
     assert {name for name in loaded(everything) if name.startswith("mlkeep.testing")} == set()
 
 
-PUBLIC = ["mlkeep", *(f"mlkeep.{name}" for name in sorted(mlkeep._SUBMODULES)), "mlkeep.tracking.fluent"]
+PUBLIC = ["mlkeep", *(f"mlkeep.{name}" for name in sorted(mlkeep._SUBMODULES & {*HERE})), "mlkeep.tracking.fluent"]
 
 
 @pytest.mark.parametrize("name", PUBLIC)
 def test_all_that_a_module_promises_is_there(name: str) -> None:
     module = importlib.import_module(name)
     assert len(set(module.__all__)) == len(module.__all__)
-    assert [one for one in module.__all__ if not hasattr(module, one)] == []
+    promised = HERE if name == "mlkeep" else module.__all__
+    assert [one for one in promised if not hasattr(module, one)] == []
+
+
+@pytest.mark.parametrize("name", sorted(set(mlkeep.__all__) - {*HERE}))
+def test_a_module_whose_framework_is_missing_names_the_extra(name: str) -> None:
+    with pytest.raises(mlkeep.MlkeepException, match=rf"which is not installed: pip install 'mlkeep\[{name}\]'"):
+        getattr(mlkeep, name)
 
 
 @pytest.mark.parametrize("name", [name for name in PUBLIC if name != "mlkeep"])

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mlkeep.core.errors import InvalidInput
-from mlkeep.models.datatypes import AnyColumnType, AnyType, Array, DataType, Map, Object
+from mlkeep.models.datatypes import AnyColumnType, AnyType, Array, DataType, Map, Object, SparkMLVector
 
 _INT32 = np.iinfo(np.int32)
 _INT64 = np.iinfo(np.int64)
@@ -30,6 +30,9 @@ def cast_value(value: Any, dtype: AnyColumnType, where: str) -> Any:
             return value
         case DataType():
             return _cast_scalar(value, dtype, where)
+        case SparkMLVector(dtype=inner):
+            # Spark's own vectors, which are asked for without importing pyspark, or lists of their numbers.
+            return _cast_list(value.toArray() if hasattr(value, "toArray") else value, inner, where)
         case Array(dtype=inner):
             return _cast_list(value, inner, where)
         case Map(value_type=inner):

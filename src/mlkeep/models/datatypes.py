@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from mlkeep.core.errors import InvalidInput
+from mlkeep.models.spark_modules import linear_algebra, spark_types
 
 
 class DataType(enum.Enum):
@@ -49,6 +50,14 @@ class DataType(enum.Enum):
         """The type of one such value."""
         return _PYTHON[self]
 
+    def to_spark(self) -> Any:
+        """The `pyspark.sql.types.DataType` of such values.
+
+        Raises:
+            NotInstalled: pyspark is missing.
+        """
+        return getattr(spark_types(), _SPARK[self])()
+
     @classmethod
     def all_types(cls) -> list[DataType]:
         """Every scalar type."""
@@ -75,6 +84,16 @@ _PYTHON: dict[DataType, type] = {
     DataType.binary: bytes,
     DataType.datetime: dt.date,
 }
+_SPARK: dict[DataType, str] = {
+    DataType.boolean: "BooleanType",
+    DataType.integer: "IntegerType",
+    DataType.long: "LongType",
+    DataType.float: "FloatType",
+    DataType.double: "DoubleType",
+    DataType.string: "StringType",
+    DataType.binary: "BinaryType",
+    DataType.datetime: "TimestampType",
+}
 
 
 class SchemaPart(ABC):
@@ -93,6 +112,15 @@ class SchemaPart(ABC):
 
 class BaseType(SchemaPart):
     """A type made of other types."""
+
+    def to_spark(self) -> Any:
+        """The `pyspark.sql.types.DataType` of such values.
+
+        Raises:
+            InvalidInput: Spark has none.
+            NotInstalled: pyspark is missing.
+        """
+        raise InvalidInput(f"Spark has no type for {self!r}.")
 
 
 class AnyType(BaseType):
@@ -114,6 +142,9 @@ class Array(BaseType):
     def to_dict(self) -> dict[str, Any]:
         return {"type": "array", "items": type_to_dict(self.dtype)}
 
+    def to_spark(self) -> Any:
+        return spark_types().ArrayType(self.dtype.to_spark())
+
     def __repr__(self) -> str:
         return f"Array({self.dtype!r})"
 
@@ -127,6 +158,9 @@ class SparkMLVector(Array):
     def to_dict(self) -> dict[str, Any]:
         return {"type": "sparkml_vector"}
 
+    def to_spark(self) -> Any:
+        return linear_algebra().VectorUDT()
+
     def __repr__(self) -> str:
         return "SparkML vector"
 
@@ -139,6 +173,9 @@ class Map(BaseType):
 
     def to_dict(self) -> dict[str, Any]:
         return {"type": "map", "values": type_to_dict(self.value_type)}
+
+    def to_spark(self) -> Any:
+        return spark_types().MapType(spark_types().StringType(), self.value_type.to_spark())
 
     def __repr__(self) -> str:
         return f"Map(str -> {self.value_type!r})"
@@ -181,6 +218,11 @@ class Object(BaseType):
         for item in self.properties:
             described |= item.to_dict()
         return {"type": "object", "properties": described}
+
+    def to_spark(self) -> Any:
+        types = spark_types()
+        fields = [types.StructField(item.name, item.dtype.to_spark(), not item.required) for item in self.properties]
+        return types.StructType(fields)
 
     def __repr__(self) -> str:
         return "{" + ", ".join(map(repr, self.properties)) + "}"

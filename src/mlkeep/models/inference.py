@@ -14,6 +14,7 @@ from mlkeep.core.errors import InvalidInput, MlkeepException
 from mlkeep.models.datatypes import AnyColumnType, AnyType, Array, DataType, Object, Property
 from mlkeep.models.paramspecs import ParamSchema, ParamSpec
 from mlkeep.models.schema import ColSpec, Schema, TensorSpec
+from mlkeep.models.spark_frames import is_spark_frame, schema_of_spark_frame
 
 _log = logging.getLogger(__name__)
 
@@ -74,6 +75,8 @@ def _schema(data: Any) -> Schema:
         return _schema_of_dict(data)
     if isinstance(data, list):
         return _schema_of_list(data)
+    if is_spark_frame(data):
+        return schema_of_spark_frame(data)
     return Schema([ColSpec(_scalar(data))])
 
 

@@ -25,6 +25,7 @@ from mlkeep.models.datatypes import (
     type_to_dict,
 )
 from mlkeep.models.paramspecs import ParamSchema, ParamSpec
+from mlkeep.models.spark_modules import spark_types
 
 __all__ = [
     "AnyColumnType",
@@ -218,6 +219,28 @@ class Schema(SchemaPart):
         if self.is_tensor_spec():
             raise InvalidInput("A schema of tensors has no pandas types; use numpy_types().")
         return [_flat(item, pandas=True) for item in self.inputs]
+
+    def as_spark_schema(self) -> Any:
+        """The `StructType` of a Spark frame with these columns; of one column without a name, just its type.
+
+        Columns without names are called "0", "1" and so on.
+
+        Raises:
+            InvalidInput: these are tensors, or Spark has no such type.
+            NotInstalled: pyspark is missing.
+        """
+        columns = [item for item in self.inputs if isinstance(item, ColSpec)]
+        if len(columns) < len(self.inputs):
+            raise InvalidInput("TensorSpec cannot be converted to spark dataframe")
+        if len(columns) == 1 and columns[0].name is None:
+            return columns[0].type.to_spark()
+        types = spark_types()
+        return types.StructType(
+            [
+                types.StructField(str(name), column.type.to_spark(), not column.required)
+                for name, column in zip(self.input_names(), columns, strict=True)
+            ]
+        )
 
     def to_dict(self) -> list[dict[str, Any]]:  # type: ignore[override]  # MLflow's name, though it is a list
         """What JSON says of it: a list."""

@@ -20,6 +20,7 @@ from mlkeep.flavors.pyfunc import (
     log_model,
     save_model,
 )
+from mlkeep.flavors.spark_udf import spark_udf
 
 __all__ = [
     "CODE",
@@ -41,4 +42,5 @@ __all__ = [
     "log_model",
     "save_model",
     "set_prediction_context",
+    "spark_udf",
 ]
