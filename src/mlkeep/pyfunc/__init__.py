@@ -1,5 +1,6 @@
 """Models as Python functions, under MLflow's names."""
 
+from mlkeep.environments.archives import build_model_env
 from mlkeep.flavors.pyfunc import (
     FLAVOR_NAME,
     PyFuncModel,
@@ -18,6 +19,7 @@ __all__ = [
     "PyFuncModel",
     "PythonModel",
     "PythonModelContext",
+    "build_model_env",
     "get_default_conda_env",
     "get_default_pip_requirements",
     "get_model_dependencies",
