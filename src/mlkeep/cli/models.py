@@ -1,54 +1,36 @@
-"""`mlkeep models`: serve a model over HTTP, or score a file with it."""
+"""`mlkeep models`: serve a model over HTTP, score a file with it, and what `model_environments` has."""
 
 from __future__ import annotations
 
+import os
 from typing import BinaryIO
 
 import click
 
+from mlkeep.cli.model_environments import (
+    build_docker,
+    generate_dockerfile,
+    prepare_env,
+    update_pip_requirements,
+    verify,
+)
+from mlkeep.cli.model_options import env_manager_option, install_mlflow_option, model_uri_option, no_conda_option
 from mlkeep.cli.options import env
 
 _CONTENT_TYPES = {"json": "application/json", "csv": "text/csv"}
 
-_model_uri = click.option(
-    "-m",
-    "--model-uri",
-    required=True,
-    metavar="URI",
-    help="The model: models:/NAME/3, models:/NAME@alias, models:/m-ID, runs:/RUN_ID/PATH, or a local folder.",
-)
-
-
-def _only_local(_: click.Context, __: click.Parameter, value: str) -> str:
-    if value != "local":
-        raise click.BadParameter(
-            f"'{value}' is not offered yet. Use --env-manager local, which runs the model in this Python environment "
-            "(install the model's requirements.txt in it first)."
-        )
-    return value
-
-
-_env_manager = click.option(
-    "--env-manager",
-    type=click.Choice(["local", "virtualenv", "uv", "conda"]),
-    default="local",
-    show_default=True,
-    callback=_only_local,
-    expose_value=False,
-    help="Where the model runs. 'local' is this Python environment; the others are not offered yet.",
-)
-_no_conda = click.option(
-    "--no-conda", is_flag=True, expose_value=False, help="The same as --env-manager local; older scripts have it."
-)
-
 
 @click.group()
 def models() -> None:
-    """Serve models, and score with them."""
+    """Serve models, score with them, and look after what they need."""
+
+
+for _command in (prepare_env, verify, update_pip_requirements, generate_dockerfile, build_docker):
+    models.add_command(_command)
 
 
 @models.command()
-@_model_uri
+@model_uri_option
 @click.option(
     "-p",
     "--port",
@@ -88,9 +70,10 @@ def models() -> None:
     show_envvar=True,
     help="Processes that serve; each holds the model.",
 )
-@_env_manager
-@_no_conda
-def serve(model_uri: str, port: int, host: str, timeout: float, workers: int) -> None:
+@env_manager_option
+@no_conda_option
+@install_mlflow_option
+def serve(model_uri: str, port: int, host: str, timeout: float, workers: int, env_manager: str) -> None:
     """Answer predictions over HTTP, by MLflow's scoring protocol.
 
     POST /invocations takes JSON (dataframe_split, dataframe_records, inputs or instances) or CSV, checks it against
@@ -105,6 +88,14 @@ def serve(model_uri: str, port: int, host: str, timeout: float, workers: int) ->
       curl -s localhost:8080/invocations -H 'Content-Type: application/json' \\
         -d '{"dataframe_split": {"columns": ["a", "b"], "data": [[1.5, 2.0]]}}'
     """
+    if env_manager != "local":
+        from mlkeep.environments.building import EnvManager
+        from mlkeep.environments.running import become, prepare
+
+        folder, environment = prepare(model_uri, EnvManager(env_manager))
+        options = ["--port", str(port), "--host", host, "--timeout", str(timeout), "--workers", str(workers)]
+        become(environment, ["models", "serve", "--model-uri", str(folder), *options])
+
     from mlkeep.serving.server import serve as run_server
 
     run_server(
@@ -117,8 +108,18 @@ def serve(model_uri: str, port: int, host: str, timeout: float, workers: int) ->
     )
 
 
+def _as_variables(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    found = {}
+    for value in values:
+        name, equals, content = value.partition("=")
+        if not name or not equals:
+            raise click.BadParameter(f"'{value}' must look like NAME=VALUE.")
+        found[name] = content
+    return found
+
+
 @models.command()
-@_model_uri
+@model_uri_option
 @click.option(
     "-i",
     "--input-path",
@@ -143,16 +144,59 @@ def serve(model_uri: str, port: int, host: str, timeout: float, workers: int) ->
     show_default=True,
     help="The format of the input.",
 )
-@_env_manager
-@_no_conda
-def predict(model_uri: str, input_path: BinaryIO, output_path: BinaryIO, content_type: str) -> None:
+@env_manager_option
+@no_conda_option
+@install_mlflow_option
+@click.option(
+    "-r",
+    "--pip-requirements-override",
+    metavar="LINES",
+    help="Requirements to install instead of the model's own for the same packages, separated by commas. Not with "
+    "--env-manager local.",
+)
+@click.option(
+    "--env",
+    "variables",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=_as_variables,
+    help="An environment variable for the model. May be given several times.",
+)
+def predict(
+    model_uri: str,
+    input_path: BinaryIO,
+    output_path: BinaryIO,
+    content_type: str,
+    env_manager: str,
+    pip_requirements_override: str | None,
+    variables: dict[str, str],
+) -> None:
     """Score a file, and print what /invocations would answer.
 
     \b
     Examples:
       echo '{"inputs": [[5.1, 3.5, 1.4, 0.2]]}' | mlkeep models predict -m models:/iris-classifier@champion
       mlkeep models predict -m runs:/RUN_ID/model -i flowers.csv -t csv -o predictions.json
+      mlkeep models predict -m runs:/RUN_ID/model -i flowers.csv -t csv --env-manager uv -r 'pandas==2.2.3'
     """
-    from mlkeep.serving.server import load
+    overrides = [line.strip() for line in (pip_requirements_override or "").split(",") if line.strip()]
+    if env_manager == "local":
+        if overrides:
+            raise click.UsageError(
+                "-r changes the environment that the model runs in, and local is this one, which is not touched: add "
+                "--env-manager uv or virtualenv."
+            )
+        os.environ.update(variables)
+        from mlkeep.serving.server import load
 
-    output_path.write(load(model_uri).answer(input_path.read(), _CONTENT_TYPES[content_type]))
+        output_path.write(load(model_uri).answer(input_path.read(), _CONTENT_TYPES[content_type]))
+        return
+    from mlkeep.environments.building import EnvManager
+    from mlkeep.environments.running import prepare, run_in
+
+    folder, environment = prepare(model_uri, EnvManager(env_manager), overrides)
+    arguments = ["models", "predict", "-m", str(folder), "-t", content_type]
+    answer, code = run_in(environment, arguments, variables, input_path.read())
+    if code:
+        click.get_current_context().exit(code)
+    output_path.write(answer)

@@ -17,13 +17,16 @@ import numpy as np
 import pandas as pd
 
 from mlkeep.core.errors import AlreadyExists, InvalidInput, MlkeepException
+from mlkeep.core.settings import flag
 from mlkeep.flavors.secrets_read import secrets_read, write_names
 from mlkeep.flavors.table import PYFUNC
 from mlkeep.models.digests import digests
 from mlkeep.models.enforcement import enforce_schema
 from mlkeep.models.environment import ENV_FILES, stated_conda, write_environment
 from mlkeep.models.example import InputExample
+from mlkeep.models.imports import ImportWatch, followed
 from mlkeep.models.inference import infer_param_schema, infer_schema
+from mlkeep.models.locking import locked
 from mlkeep.models.mlmodel import MLMODEL_FILE, Model
 from mlkeep.models.requirements import (
     CondaEnv,
@@ -35,6 +38,7 @@ from mlkeep.models.requirements import (
 )
 from mlkeep.models.schema import Schema
 from mlkeep.models.signature import ModelSignature
+from mlkeep.models.uv_project import copy_project_files, exported, uv_project
 
 _log = logging.getLogger(__name__)
 
@@ -78,6 +82,9 @@ class Ceremony(msgspec.Struct, frozen=True):
     extra_files: Iterable[str] | None = None
     metadata: Mapping[str, Any] | None = None
     example_is_checked: bool = False
+    uv_project_path: str | Path | None = None
+    uv_groups: list[str] | None = None
+    uv_extras: list[str] | None = None
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Ceremony:
@@ -138,10 +145,10 @@ def _fill(
         example = InputExample(ceremony.input_example)
         example.write(folder)
         model.saved_input_example_info = example.info
-    with secrets_read() as names:
+    with secrets_read() as names, ImportWatch() as watch:
         model.signature = _signature(ceremony, lambda data, params: predict(folder, data, params))
     model.env_vars = write_names(folder, names)
-    _write_environment(folder, ceremony, written)
+    _write_environment(folder, ceremony, written, watch.modules)
     for name, conf in written.flavors.items():
         extra = {"extra_files": [{"path": file} for file in extra_files]} if extra_files else {}
         model.add_flavor(name, **conf, code=code, **extra)
@@ -161,17 +168,24 @@ def _files_of_model(folder: Path) -> list[str]:
     return [path.as_posix() for path in paths if path.parts[0] != EXTRA_FILES]
 
 
-def _write_environment(folder: Path, ceremony: Ceremony, written: Written) -> None:
+def _write_environment(folder: Path, ceremony: Ceremony, written: Written, seen: set[str]) -> None:
     conda: dict[str, Any] | None = None
+    project = None
     requirements: Requirements
     if ceremony.conda_env is not None:
         conda, requirements = stated_conda(ceremony.conda_env)
     elif ceremony.pip_requirements is not None:
         requirements = stated(ceremony.pip_requirements)
+    elif (project := uv_project(ceremony.uv_project_path, ceremony.uv_groups, ceremony.uv_extras)) is not None:
+        requirements = exported(project, ceremony.extra_pip_requirements)
     else:
-        modules = written.modules | _modules_of_example(ceremony.input_example)
-        requirements = inferred(modules, written.defaults, ceremony.extra_pip_requirements)
+        modules = followed(written.modules, folder / CODE) | _modules_of_example(ceremony.input_example)
+        requirements = inferred(modules, written.defaults, ceremony.extra_pip_requirements, seen=seen)
+    if flag("LOCK_MODEL_DEPENDENCIES"):
+        requirements = locked(requirements)
     write_environment(folder, requirements, conda)
+    if project is not None:
+        copy_project_files(project, folder)
 
 
 def _modules_of_example(example: Any) -> set[str]:

@@ -12,7 +12,8 @@ from typing import Any
 
 from mlkeep.core.errors import InvalidInput, NotOffered
 from mlkeep.flavors.loading import fetch
-from mlkeep.flavors.python_source import ModelConfig, read_config
+from mlkeep.flavors.python_source import ModelConfig
+from mlkeep.models.model_config import read_config
 
 _ELSEWHERE = ("virtualenv", "conda", "uv")
 

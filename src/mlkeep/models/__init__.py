@@ -15,13 +15,21 @@ from mlkeep.models.resources import Resource, ResourceType
 from mlkeep.models.signature import ModelSignature, infer_signature
 
 if TYPE_CHECKING:
+    from mlkeep.environments.images import build_docker
+    from mlkeep.environments.inferring import infer_pip_requirements
+    from mlkeep.environments.running import predict
+    from mlkeep.environments.updating import update_model_requirements
     from mlkeep.flavors.loading import get_model_info
     from mlkeep.flavors.model_changes import set_signature
     from mlkeep.flavors.serving_input import validate_serving_input
 
 _ABOVE = {
+    "build_docker": "mlkeep.environments.images",
     "get_model_info": "mlkeep.flavors.loading",
+    "infer_pip_requirements": "mlkeep.environments.inferring",
+    "predict": "mlkeep.environments.running",
     "set_signature": "mlkeep.flavors.model_changes",
+    "update_model_requirements": "mlkeep.environments.updating",
     "validate_serving_input": "mlkeep.flavors.serving_input",
 }
 """Functions that find, load or change models by URI: they stand on more than the format, and load when they are used."""
@@ -33,12 +41,16 @@ __all__ = [
     "ModelSignature",
     "Resource",
     "ResourceType",
+    "build_docker",
     "convert_input_example_to_serving_input",
     "enforce_schema",
     "get_model_info",
+    "infer_pip_requirements",
     "infer_signature",
+    "predict",
     "set_model",
     "set_signature",
+    "update_model_requirements",
     "validate_schema",
     "validate_serving_input",
 ]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import functools
 import importlib.metadata
+import logging
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
+from urllib.parse import unquote
 
 import msgspec
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from mlkeep.core.errors import InvalidInput
+from mlkeep.models.distributions import installed, source_of
 from mlkeep.version import __version__
 
 PipRequirements: TypeAlias = str | Path | Iterable[str]
@@ -25,8 +29,10 @@ OWN_REQUIREMENT = f"mlkeep=={__version__}"
 _OWN_NAMES = {"mlkeep", "mlflow", "mlflow-skinny"}
 """Any of these is enough to load the folder."""
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_NOT_NEEDED = {"mlkeep", "mlflow", "mlflow-skinny", "setuptools", "pip", "wheel"}
+_NOT_NEEDED = {"mlkeep", "mlflow", "mlflow-skinny", "mlflow-tracing", "setuptools", "pip", "wheel"}
+_FILE_OPTION = re.compile(r"(-r|--requirement|-c|--constraint)(?:[ =]\s*)?(.*)")
+
+_log = logging.getLogger(__name__)
 
 
 class Requirements(msgspec.Struct, frozen=True):
@@ -62,16 +68,28 @@ def stated(pip_requirements: PipRequirements) -> Requirements:
 
 
 def inferred(
-    modules: Iterable[str], defaults: Sequence[str], extra_pip_requirements: PipRequirements | None = None
+    modules: Iterable[str],
+    defaults: Sequence[str],
+    extra_pip_requirements: PipRequirements | None = None,
+    *,
+    seen: Iterable[str] = (),
 ) -> Requirements:
     """mlkeep, the distributions that provide `modules`, the flavor's `defaults` and the caller's extra lines.
 
-    Modules of the standard library, and those no distribution provides (a script's own), add nothing.
-    A later line for a distribution replaces an earlier one.
+    `seen` are modules that were imported while the model predicted: a distribution only seen is left out if another one
+    that is listed brings it along. What the model's own files name is always pinned: a pickle written with one release of
+    a package need not load with the next. Modules of the standard library, and those no distribution provides (a
+    script's own), add nothing. A later line for a distribution replaces an earlier one.
     """
     extra = Requirements([]) if extra_pip_requirements is None else parse(extra_pip_requirements)
-    by_name = {_name_of(line): line for line in sorted({*_pinned_providers(modules), *defaults}, key=str.lower)}
-    by_name |= {_name_of(line): line for line in extra.lines}
+    by_name = {name_of(line): line for line in _lines_for(_providers(modules).values())}
+    by_name |= {name_of(line): line for line in defaults}
+    only_seen = {name: spelt for name, spelt in _providers(seen).items() if name not in by_name}
+    implied = _implied((*by_name, *only_seen)) if only_seen else frozenset()
+    for line in _lines_for(spelt for name, spelt in only_seen.items() if name not in implied):
+        by_name[name_of(line)] = line
+    lines = sorted(by_name.values(), key=str.lower)
+    by_name = {name_of(line): line for line in lines} | {name_of(line): line for line in extra.lines}
     return _with_own(Requirements(list(by_name.values()), extra.constraints))
 
 
@@ -100,22 +118,46 @@ def parse(pip_requirements: PipRequirements) -> Requirements:
     )
 
 
+def name_of(line: str) -> str:
+    """The canonical name of the distribution a line asks for; the line itself if it is an option, or a URL that does not tell."""
+    bare = line.partition(" --")[0].strip()
+    try:
+        return canonicalize_name(Requirement(bare).name)
+    except InvalidRequirement:
+        pass
+    try:
+        return parse_wheel_filename(unquote(re.split(r"[/\\]", re.split("[?#]", bare)[0])[-1]))[0]
+    except InvalidWheelFilename:
+        return line
+
+
 def _parse_lines(lines: Iterable[str], base: Path) -> Requirements:
     found: list[str] = []
     constraints: list[str] = []
-    for line in lines:
-        text = re.sub(r"(^|\s)#.*", "", line).strip()
-        option, _, value = text.partition(" ")
-        if option in {"-r", "--requirement"}:
-            path = base / value.strip()
+    for text in _logical(lines):
+        option = _FILE_OPTION.fullmatch(text)
+        if option is None or "://" in option[2]:
+            found.append(text)
+        elif option[1] in {"-r", "--requirement"}:
+            path = base / option[2]
             nested = _parse_lines(_read_lines(path), path.parent)
             found += nested.lines
             constraints += nested.constraints
-        elif option in {"-c", "--constraint"}:
-            constraints += [item.strip() for item in _read_lines(base / value.strip()) if item.strip()]
-        elif text:
-            found.append(text)
+        else:
+            constraints += _logical(_read_lines(base / option[2]))
     return Requirements(found, constraints)
+
+
+def _logical(lines: Iterable[str]) -> Iterator[str]:
+    """Lines without comments, those that go on after a backslash in one piece, and no empty ones."""
+    begun = ""
+    for line in lines:
+        text = begun + re.sub(r"(^|\s)#.*", "", line).strip()
+        begun = text[:-1].rstrip() + " " if text.endswith("\\") else ""
+        if text and not begun:
+            yield text
+    if begun.strip():
+        yield begun.strip()
 
 
 def _read_lines(path: Path) -> list[str]:
@@ -126,25 +168,35 @@ def _read_lines(path: Path) -> list[str]:
 
 
 def _with_own(requirements: Requirements) -> Requirements:
-    if any(_name_of(line) in _OWN_NAMES for line in requirements.lines):
+    if any(name_of(line) in _OWN_NAMES for line in requirements.lines):
         return requirements
     return Requirements([OWN_REQUIREMENT, *requirements.lines], requirements.constraints)
 
 
-def _name_of(line: str) -> str:
-    """The normalised name of the distribution a line is about; the line itself for an option or a URL."""
-    matched = _NAME.match(line)
-    return re.sub(r"[-_.]+", "-", matched.group()).lower() if matched else line
+def _providers(modules: Iterable[str]) -> dict[str, str]:
+    """The distributions that modules come from: their canonical names, and as they spell them themselves."""
+    there = installed()
+    named = [name for name in modules if name and name.partition(".")[0] not in sys.stdlib_module_names]
+    found = {distribution for name in named for distribution in there.of_module(name)}
+    found |= {distribution for name in named if (distribution := there.installed_in_place(name)) is not None}
+    by_name = {canonicalize_name(distribution): distribution for distribution in found}
+    return {name: distribution for name, distribution in by_name.items() if name not in _NOT_NEEDED}
 
 
-def _pinned_providers(modules: Iterable[str]) -> set[str]:
-    top = {name.partition(".")[0] for name in modules} - sys.stdlib_module_names
-    providers = _providers()
-    names = {distribution for name in top for distribution in providers.get(name, [])[:1]}
-    return {pinned(name) for name in names if name.lower() not in _NOT_NEEDED}
+def _implied(names: Iterable[str]) -> frozenset[str]:
+    """What mlkeep and the distributions of these names bring along."""
+    there = installed()
+    return there.needed_by("mlkeep").union(*(there.needed_by(name) for name in names))
 
 
-@functools.cache
-def _providers() -> Mapping[str, list[str]]:
-    """Top-level module to the distributions that provide it; reading all metadata takes a while, so only once."""
-    return importlib.metadata.packages_distributions()
+def _lines_for(distributions: Iterable[str]) -> Iterator[str]:
+    for name in distributions:
+        source = source_of(name)
+        if source == "":
+            _log.warning(
+                "%s is installed from a folder or file of this machine, so the model's requirements do not list it: give "
+                "its modules in code_paths, or a place to install it from in extra_pip_requirements.",
+                name,
+            )
+        else:
+            yield source or pinned(name)

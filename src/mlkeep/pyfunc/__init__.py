@@ -1,5 +1,6 @@
 """Models as Python functions, under MLflow's names."""
 
+from mlkeep.environments.archives import build_model_env
 from mlkeep.flavors.prediction_context import Context, set_prediction_context
 from mlkeep.flavors.pyfunc import (
     CODE,
@@ -34,6 +35,7 @@ __all__ = [
     "PythonModel",
     "PythonModelContext",
     "add_to_model",
+    "build_model_env",
     "get_default_conda_env",
     "get_default_pip_requirements",
     "get_model_dependencies",

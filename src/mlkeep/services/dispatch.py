@@ -19,6 +19,7 @@ from mlkeep.services import (
     heartbeats,
     logged_models,
     metrics,
+    new_versions,
     registered_models,
     runs,
     versions,
@@ -34,6 +35,7 @@ from mlkeep.wire.check import checked
 from mlkeep.wire.columns import LogColumns
 from mlkeep.wire.heartbeats import Heartbeat, HeartbeatResponse
 from mlkeep.wire.message import Empty, Message, Request
+from mlkeep.wire.registry import CreateModelVersion
 from mlkeep.wire.runs import LogBatch
 
 UseCase = Callable[[Call, Any], Message]
@@ -96,6 +98,8 @@ class Dispatcher:
             self.storage.log(logged, names_of_run(logged.run_id)).result()
             return EMPTY
         if (case := WRITES.get(type(request))) is not None:
+            if self._is_looked_at(request):
+                self._look_at(request, caller)
             return self.storage.write(self._operation(case, request, caller), touched(request)).result()
         return self._read(request, caller)
 
@@ -125,6 +129,8 @@ class Dispatcher:
                 await self.log(request)
             return EMPTY
         if (case := WRITES.get(type(request))) is not None:
+            if self._is_looked_at(request):
+                await asyncio.get_running_loop().run_in_executor(self._listers, self._look_at, request, caller)
             return await self.storage.write_async(self._operation(case, request, caller), touched(request))
         threads = self._readers if type(request) in READS else self._listers
         return await asyncio.get_running_loop().run_in_executor(threads, self._read, request, caller)
@@ -178,6 +184,17 @@ class Dispatcher:
         self._readers.shutdown(wait=True)
         self._listers.shutdown(wait=True)
         self.storage.close()
+
+    def _is_looked_at(self, request: Request) -> bool:
+        return isinstance(request, CreateModelVersion) and bool(self.settings.rules.required_of_versions)
+
+    def _look_at(self, request: Any, caller: Caller) -> None:
+        """Look at the files of a version that is to be made, outside of transactions. Raises MlkeepException."""
+        known = self.storage.read(
+            lambda tx: new_versions.known_of_source(Call(tx, caller, self.settings, now_ms()), request)
+        )
+        if known is not None:
+            new_versions.check(self.settings.rules, request, known, self._open_store)
 
     def _operation(self, case: UseCase, request: Request, caller: Caller) -> Callable[[Transaction], Message]:
         def operation(tx: Transaction) -> Message:

@@ -14,6 +14,11 @@ from mlkeep.core.names import check_length, invalid
 HOST_ADDRESSED = frozenset({"abfss", "ftp", "hdfs", "http", "https", "mlflow-artifacts", "r2", "b2", "sftp", "viewfs"})
 """Schemes whose URIs name a host: whoever reads there on somebody's word connects to where that somebody says."""
 
+NO_PICKLE, SIGNATURE, VERIFIED = "no-pickle", "signature", "verified"
+REQUIREMENTS_OF_VERSIONS = (NO_PICKLE, SIGNATURE, VERIFIED)
+"""What can be asked of the files behind a new model version: that none is a pickle, that there is a signature, and that
+`mlkeep models verify` has proved that it runs."""
+
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """The defaults are MLflow's. `source_pattern` is searched for in the sources of new model versions."""
@@ -22,6 +27,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     source_pattern: str = ""
     max_location_length: int = limits.MAX_ARTIFACT_LOCATION_LENGTH
     truncates_long_values: bool = True
+    required_of_versions: frozenset[str] = frozenset()
+    """Some of `REQUIREMENTS_OF_VERSIONS`."""
 
     def check_host(self, uri: str, field: str) -> None:
         """Raises InvalidInput: `uri` names a host, and the installation does not trust its scheme."""
@@ -66,10 +73,14 @@ def rules_from(environment: Mapping[str, str]) -> Rules:
             f"Invalid value '{pattern}' for CREATE_MODEL_VERSION_SOURCE_VALIDATION_REGEX: it is no regular expression: "
             f"{err}."
         ) from None
+    required = {name.strip() for name in given("REQUIRE_OF_VERSIONS").lower().split(",") if name.strip()}
+    if unknown := sorted(required.difference(REQUIREMENTS_OF_VERSIONS)):
+        raise invalid("REQUIRE_OF_VERSIONS", unknown[0], f"it must list some of {', '.join(REQUIREMENTS_OF_VERSIONS)}.")
     schemes = given("ALLOWED_HOST_ADDRESSED_ARTIFACT_SCHEMES").lower().split(",")
     return Rules(
         trusted_schemes=frozenset(scheme.strip() for scheme in schemes if scheme.strip()),
         source_pattern=pattern,
         max_location_length=int(length) if length else limits.MAX_ARTIFACT_LOCATION_LENGTH,
         truncates_long_values=truncates in {"", "true", "1"},
+        required_of_versions=frozenset(required),
     )

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import mlkeep
+from mlkeep.core.errors import NotInstalled
 
 MLFLOW: dict[str, Any] = json.loads((Path(__file__).parent / "mlflow_signatures.json").read_text())
 
@@ -87,8 +88,13 @@ def test_what_belongs_to_later_parts_is_not_there_in_name_either(kind: str) -> N
 
 
 def test_the_public_names_are_there_and_no_others() -> None:
-    missing = [name for name in mlkeep.__all__ if not hasattr(mlkeep, name)]
-    functions = {name for name in mlkeep.__all__ if inspect.isfunction(getattr(mlkeep, name))}
+    missing, functions = [], set()
+    for name in mlkeep.__all__:
+        try:
+            if inspect.isfunction(getattr(mlkeep, name)):
+                functions.add(name)
+        except NotInstalled:  # a flavor whose framework is not in this environment
+            missing.append(name)
 
-    assert missing == []
+    assert set(missing) <= {"keras", "pytorch", "spark", "tensorflow", "transformers"}
     assert functions == set(MLFLOW["functions"]) - later("functions") | OURS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 from pathlib import Path
 
@@ -50,17 +51,29 @@ def test_a_busy_port_from_the_environment_is_named(model_path: Path, variable: s
     assert f"Port {port} on 127.0.0.1 is in use" in result.exception.message
 
 
-@pytest.mark.parametrize("command", ["serve", "predict"])
-@pytest.mark.parametrize("manager", ["virtualenv", "uv", "conda"])
-def test_another_environment_manager_is_refused_with_the_way_out(command: str, manager: str) -> None:
-    result = CliRunner().invoke(models, [command, "-m", "x", "--env-manager", manager])
+def test_what_belongs_to_an_environment_of_its_own_is_refused_for_this_one() -> None:
+    override = CliRunner().invoke(models, ["predict", "-m", "x", "-r", "numpy<2"])
+    variable = CliRunner().invoke(models, ["predict", "-m", "x", "--env", "A"])
 
-    assert result.exit_code == 2
-    assert f"'{manager}' is not offered yet. Use --env-manager local" in result.stderr
+    assert (override.exit_code, variable.exit_code) == (2, 2)
+    assert "add --env-manager uv or virtualenv" in " ".join(override.stderr.split())
+    assert "'A' must look like NAME=VALUE." in variable.stderr
 
 
-@pytest.mark.parametrize("command", ["serve", "predict"])
+def test_variables_are_set_for_the_model(model_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLKEEP_OF_A_TEST", "")
+    arguments = ["predict", "-m", str(model_path), "--env", "MLKEEP_OF_A_TEST=a=b", "--install-mlflow"]
+
+    result = CliRunner().invoke(models, arguments, input=SPLIT)
+
+    assert (result.exit_code, os.environ["MLKEEP_OF_A_TEST"]) == (0, "a=b")
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["serve", "predict", "prepare-env", "verify", "update-pip-requirements", "generate-dockerfile", "build-docker"],
+)
 def test_help_shows_examples(command: str) -> None:
     result = CliRunner().invoke(models, [command, "--help"])
 
-    assert f"mlkeep models {command} -m " in result.stdout or f"| mlkeep models {command}" in result.stdout
+    assert f"mlkeep models {command} " in result.stdout.partition("Example")[2]
