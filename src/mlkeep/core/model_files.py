@@ -13,7 +13,7 @@ from typing import Any
 PICKLE_FORMATS = frozenset({"pickle", "cloudpickle"})
 """What folders call the serialization formats that are pickles."""
 
-_SUFFIXES = (".pkl", ".pickle", ".cloudpickle", ".joblib", ".dill", ".pth", ".pt", ".pmd", ".fastai")
+PICKLE_SUFFIXES = (".pkl", ".pickle", ".cloudpickle", ".joblib", ".dill", ".pth", ".pt", ".pmd", ".fastai")
 """How files are called that are pickles, of whichever library."""
 
 _TORCH_SUFFIXES = (".pt", ".pth", ".pkl")
@@ -150,13 +150,13 @@ def _pickles_of(flavor: str, conf: Mapping[str, Any], files: Collection[str] | N
     elif flavor == "transformers":
         yield from (file for file in files or () if file.endswith(_TORCH_SUFFIXES) or _is_torch_weights(file))
     elif flavor not in _WITHOUT_PICKLES | _WITH_OWN_RULE:
-        yield from (file for file in files or () if file.endswith(_SUFFIXES))
+        yield from (file for file in files or () if file.endswith(PICKLE_SUFFIXES))
 
 
 def _pickles_of_lightgbm(conf: Mapping[str, Any]) -> Iterator[str]:
     file = str(conf.get("data") or "model.lgb")
     # MLflow 2 names no format: its boosters are model.lgb, its estimators model.pkl.
-    if conf.get("serialization_format") in PICKLE_FORMATS or file.endswith(_SUFFIXES):
+    if conf.get("serialization_format") in PICKLE_FORMATS or file.endswith(PICKLE_SUFFIXES):
         yield file
 
 
@@ -190,4 +190,4 @@ def _pickles_of_function(flavors: Mapping[str, Any], files: Collection[str] | No
         known = {"data": conf.get("model_path") or conf.get("data"), "model_data": conf.get("data")}
         yield from _pickles_of(flavor, known, files)
     else:
-        yield from (file for file in files or () if file.endswith(_SUFFIXES))
+        yield from (file for file in files or () if file.endswith(PICKLE_SUFFIXES))

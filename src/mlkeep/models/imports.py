@@ -25,10 +25,12 @@ class ImportWatch:
     def __init__(self) -> None:
         self.modules: set[str] = set()
         self._sought: set[str] = set()
-        self._others: set[int | None] = set()
+        self._others: set[threading.Thread] = set()
 
     def __enter__(self) -> ImportWatch:
-        self._others = {thread.ident for thread in threading.enumerate()} - {threading.get_ident()}
+        self._others = {*threading.enumerate()} - {
+            threading.current_thread()
+        }  # not their numbers, which others get later
         sys.meta_path.insert(0, self)
         return self
 
@@ -38,7 +40,7 @@ class ImportWatch:
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: object = None) -> ModuleSpec | None:  # noqa: ARG002 - as the import system calls it
         """Note the module; finding it is left to the next in `sys.meta_path`."""
-        if threading.get_ident() not in self._others:
+        if threading.current_thread() not in self._others:
             self._sought.add(name)
         return None
 

@@ -102,7 +102,8 @@ def _read_mlmodel(store: ArtifactStore) -> dict[str, Any]:
 
 
 def _pickles_found(mlmodel: Mapping[str, Any], files: Collection[str]) -> str:
-    if found := sorted(model_files.pickles(mlmodel, files)):
+    named_so = {file for file in files if file.endswith(model_files.PICKLE_SUFFIXES)}  # whoever may read them
+    if found := sorted({*model_files.pickles(mlmodel, files), *named_so}):
         return (
             f"{', '.join(found)} is a pickle, which runs code when it is loaded: log the model in a safe format "
             "(serialization_format='skops' for scikit-learn, 'pt2' for PyTorch, the framework's own for others)"

@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 import mlkeep
@@ -101,6 +102,9 @@ def test_answers_are_compared_by_what_matters(
 def test_a_process_that_dies_is_a_failure(doubling: ModuleType, code: Path, tmp_path: Path) -> None:
     folder = Path(saved(doubling, code, tmp_path / "m", "Doubler"))
     (folder / "code" / "doubling_models.py").write_text("import os\nos._exit(7)\n")
+    described = yaml.safe_load((folder / "MLmodel").read_text())
+    described.pop("mlkeep_files")  # the digest of what the file was
+    (folder / "MLmodel").write_text(yaml.safe_dump(described))
     proof = verify(str(folder), "local").proof
     assert (proof.outcome, proof.reason) == (
         "failed",
