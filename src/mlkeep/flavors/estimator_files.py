@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +61,9 @@ def write(
 ) -> EstimatorFile:
     """Write `estimator` into `folder`, as `stem.skops` or `stem.pkl`.
 
-    Without a format it is skops if that gives the object back as it is, made only of types that skops or `trusted`
-    trusts; else cloudpickle, of which one warning says why, and how to do without.
+    Without a format it is skops if that gives the object back as it is, made only of types that skops trusts, that
+    `trusted` names or that are known to be harmless; else cloudpickle, of which one warning says why, and how to do
+    without.
 
     Raises:
         InvalidInput: the format is unknown; or it is skops, and skops cannot hold the object, or not without types that
@@ -70,18 +71,21 @@ def write(
         Forbidden: it takes a pickle, and the policy of this process forbids pickles.
     """
     chosen = checked_format(serialization_format)
-    types = sorted(trusted) if trusted else None
+    given = set(trusted or ())
     if chosen in PICKLE_FORMATS:
         return _pickled(estimator, folder / f"{stem}.pkl", chosen, _INSTEAD_OF_ASKING)
     file = folder / f"{stem}.skops"
-    made = _attempt(estimator, file, types or [], explicit=chosen == SKOPS)
-    if not made.fault and not made.untrusted:
-        return EstimatorFile(file.name, SKOPS, types, set(made.modules))
+    made = _attempt(estimator, file, given, explicit=chosen == SKOPS)
+    vouched = skops_files.vouched_for()
+    types = sorted(given | (vouched & set(made.types)))
+    untrusted = sorted(set(made.types) - vouched - given)
+    if not made.fault and not untrusted:
+        return EstimatorFile(file.name, SKOPS, types or None, set(made.modules))
     if chosen == SKOPS:
-        return _kept_or_refused(file, made, types)
+        return _kept_or_refused(file, made, types, untrusted)
     file.unlink(missing_ok=True)
     kind = type(estimator).__name__
-    why, instead = _explained(kind, made, types or [])
+    why, instead = _explained(kind, made, sorted(given), untrusted)
     written = _pickled(estimator, folder / f"{stem}.pkl", CLOUDPICKLE, f"{why} {instead}".strip())
     _log.warning(
         "%s is saved as a pickle, which runs code when it is loaded, and which is refused where MLKEEP_ALLOW_PICKLE=0 is "
@@ -106,30 +110,30 @@ def read(folder: Path, conf: Mapping[str, Any]) -> Any:
     return skops_files.load(path, list(conf.get("skops_trusted_types") or []))
 
 
-def _attempt(estimator: object, file: Path, trusted: list[str], *, explicit: bool) -> skops_files.Attempt:
+def _attempt(estimator: object, file: Path, trusted: Collection[str], *, explicit: bool) -> skops_files.Attempt:
     never = skops_files.never_trusted().difference(trusted)
     if not explicit and never and never & (found := pickling.types_in(estimator)):
         # Writing a large forest with skops takes long, and would be in vain.
-        return skops_files.Attempt(sorted((HARMLESS_TYPES & found).difference(trusted, _IN_EVERY_PICKLE)))
-    return skops_files.attempt(estimator, file, trusted)
+        return skops_files.Attempt(sorted((HARMLESS_TYPES & found) - _IN_EVERY_PICKLE))
+    return skops_files.attempt(estimator, file)
 
 
-def _kept_or_refused(file: Path, made: skops_files.Attempt, types: list[str] | None) -> EstimatorFile:
+def _kept_or_refused(file: Path, made: skops_files.Attempt, types: list[str], untrusted: list[str]) -> EstimatorFile:
     """What was asked for, if it can be had; what skops changes is the caller's choice."""
     if not file.exists() or not made.modules:
         raise InvalidInput(f"serialization_format='skops': {made.fault}. Save with serialization_format='cloudpickle'.")
-    if made.untrusted:
-        raise skops_files.untrusted(file.name, made.untrusted)
+    if untrusted:
+        raise skops_files.untrusted(file.name, untrusted)
     _log.warning("%s: %s. serialization_format='cloudpickle' keeps all of it.", file.name, made.fault)
-    return EstimatorFile(file.name, SKOPS, types, set(made.modules))
+    return EstimatorFile(file.name, SKOPS, types or None, set(made.modules))
 
 
-def _explained(kind: str, made: skops_files.Attempt, trusted: list[str]) -> tuple[str, str]:
+def _explained(kind: str, made: skops_files.Attempt, trusted: list[str], untrusted: list[str]) -> tuple[str, str]:
     """Why skops was not chosen, and what would make it."""
     if made.fault:
         return f"{made.fault}.", ""
-    why = f"skops does not trust {made.untrusted} in {kind} by itself."
-    return why, f"If you do, pass skops_trusted_types={sorted({*trusted, *made.untrusted})}, and no pickle is needed."
+    why = f"skops does not trust {untrusted} in {kind} by itself."
+    return why, f"If you do, pass skops_trusted_types={sorted({*trusted, *untrusted})}, and no pickle is needed."
 
 
 def _pickled(estimator: object, path: Path, chosen: str, instead: str) -> EstimatorFile:

@@ -33,16 +33,16 @@ _SIGNS_OF_DAMAGE = (
 class Attempt(msgspec.Struct, frozen=True):
     """What came of writing an object as a skops file.
 
-    `untrusted` are the types neither skops nor the caller trusts. `fault` says why the file does not give the object
-    back as it is, "" if it does. `modules` are those its types come from.
+    `types` are those that skops does not trust by itself. `fault` says why the file does not give the object back as it
+    is, "" if it does. `modules` are those its types come from.
     """
 
-    untrusted: list[str]
+    types: list[str]
     fault: str = ""
     modules: frozenset[str] = frozenset()
 
 
-def attempt(value: object, path: Path, trusted: Sequence[str]) -> Attempt:
+def attempt(value: object, path: Path) -> Attempt:
     """Write `value` to `path` and read it again.
 
     What was just written is read with all its types trusted. There may be no file afterwards if skops cannot hold the
@@ -54,9 +54,9 @@ def attempt(value: object, path: Path, trusted: Sequence[str]) -> Attempt:
         found = difference(value, skops.io.load(path, trusted=types))
         modules = frozenset(_modules_of(path))
     except Exception as error:  # noqa: BLE001 - whatever skops or the object raises, it means that skops cannot hold it
-        return Attempt(untrusted=[], fault=f"skops cannot hold it: {type(error).__name__}: {error}")
+        return Attempt(types=[], fault=f"skops cannot hold it: {type(error).__name__}: {error}")
     fault = "" if found is None else f"skops would change it: {found}"
-    return Attempt(sorted(set(types) - set(trusted)), fault, modules)
+    return Attempt(types, fault, modules)
 
 
 def untrusted_types(path: Path) -> list[str]:
@@ -66,8 +66,13 @@ def untrusted_types(path: Path) -> list[str]:
 
 
 def never_trusted() -> frozenset[str]:
-    """Types that skops never trusts by itself, whatever is in them."""
+    """Types with which a file can bring the process down, though it runs no code: the trees of scikit-learn."""
     return frozenset(getattr(skops.io.exceptions, "UNTRUSTED_TYPE_REASONS", {}))
+
+
+def vouched_for() -> frozenset[str]:
+    """Types that need nobody's word when a model is saved, as nothing can happen with them."""
+    return HARMLESS_TYPES - never_trusted()
 
 
 def load(path: Path, trusted_by_folder: Sequence[str]) -> Any:

@@ -74,16 +74,8 @@ WHOLE: dict[str, Callable[[], Any]] = {
     ),
     "components": lambda: make_pipeline(PCA(2), LogisticRegression()).fit(NUMBERS, LABELS),
     "a random state": lambda: SGDClassifier(random_state=np.random.RandomState(3)).fit(NUMBERS, LABELS),
-}
-"""What is saved with skops by default."""
-
-PICKLED: dict[str, Callable[[], Any]] = {
-    "tree": lambda: DecisionTreeClassifier(max_depth=2).fit(NUMBERS, LABELS),
-    "forest": lambda: RandomForestClassifier(2, random_state=0).fit(NUMBERS, LABELS),
-    "gradient boosting": lambda: GradientBoostingRegressor(n_estimators=2).fit(NUMBERS, LABELS),
-    "histogram boosting": lambda: HistGradientBoostingClassifier(max_iter=2).fit(NUMBERS, LABELS),
     "neighbours in a tree": lambda: KNeighborsClassifier(algorithm="kd_tree").fit(NUMBERS, LABELS),
-    "network": lambda: MLPClassifier((3,), max_iter=1000, tol=0.1, random_state=0).fit(NUMBERS, LABELS),
+    "network with Adam": lambda: MLPClassifier((3,), max_iter=1000, tol=0.1, random_state=0).fit(NUMBERS, LABELS),
     "grid": lambda: GridSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, cv=2).fit(NUMBERS, LABELS),
     "calibrated": lambda: CalibratedClassifierCV(LogisticRegression(), cv=2).fit(NUMBERS, LABELS),
     "voting": lambda: VotingClassifier([("a", LogisticRegression()), ("b", GaussianNB())]).fit(NUMBERS, LABELS),
@@ -93,6 +85,14 @@ PICKLED: dict[str, Callable[[], Any]] = {
     "Gaussian process": lambda: GaussianProcessClassifier(RBF()).fit(NUMBERS, LABELS),
     "imputed": lambda: make_pipeline(SimpleImputer(), LogisticRegression()).fit(NUMBERS, LABELS),
     "selected": lambda: make_pipeline(SelectKBest(f_classif, k=2), LogisticRegression()).fit(NUMBERS, LABELS),
+}
+"""What is saved with skops by default."""
+
+PICKLED: dict[str, Callable[[], Any]] = {
+    "tree": lambda: DecisionTreeClassifier(max_depth=2).fit(NUMBERS, LABELS),
+    "forest": lambda: RandomForestClassifier(2, random_state=0).fit(NUMBERS, LABELS),
+    "gradient boosting": lambda: GradientBoostingRegressor(n_estimators=2).fit(NUMBERS, LABELS),
+    "histogram boosting": lambda: HistGradientBoostingClassifier(max_iter=2).fit(NUMBERS, LABELS),
 }
 """What skops holds only if one trusts types it does not trust by itself."""
 
