@@ -13,7 +13,7 @@ import pickle
 import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import cloudpickle
 from cloudpickle.cloudpickle import subimport
@@ -57,7 +57,7 @@ def dump(value: object, path: Path, *, by_value: bool = True) -> set[str]:
     With `by_value`, what is defined in a script or a notebook is part of the pickle (cloudpickle).
     """
     buffer = io.BytesIO()
-    pickler = _CloudPickler(buffer) if by_value else _PlainPickler(buffer)
+    pickler = Pickler(buffer) if by_value else _PlainPickler(buffer)
     pickler.dump(value)
     path.write_bytes(buffer.getvalue())
     return pickler.modules - {"builtins", "__main__"}
@@ -78,7 +78,7 @@ def load(path: Path, compression: str | None = None) -> Any:
                 f"python_model_compression: {compression!r} is unknown; expected {sorted(_DECOMPRESSORS)}."
             )
         content = _DECOMPRESSORS[compression](content)
-    return _Unpickler(io.BytesIO(content)).load()
+    return Unpickler(io.BytesIO(content)).load()
 
 
 def check_allowed(path: Path) -> None:
@@ -103,11 +103,11 @@ class _ByName:
         self.module = module
 
 
-class _CloudPickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no types
+class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no types
     """Pickles our modules and public classes under MLflow's names, and notes the modules it meets."""
 
-    def __init__(self, file: io.BytesIO) -> None:
-        super().__init__(file)
+    def __init__(self, file: IO[bytes], protocol: int | None = None) -> None:
+        super().__init__(file, protocol)
         self.modules: set[str] = set()
 
     def reducer_override(self, obj: Any) -> Any:
@@ -156,7 +156,9 @@ def _imported_in(code: types.CodeType) -> Iterator[str]:
             yield from _imported_in(constant)
 
 
-class _Unpickler(pickle.Unpickler):
+class Unpickler(pickle.Unpickler):
+    """Reads what `Pickler`, or MLflow's, wrote."""
+
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) in _OURS:
             return _OURS[module, name]
