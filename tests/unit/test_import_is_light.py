@@ -75,7 +75,13 @@ def packages(modules: set[str]) -> set[str]:
     return {name.partition(".")[0] for name in modules}
 
 
-HEAVY = {"keras": "keras", "spark": "pyspark", "tensorflow": "tensorflow"}
+HEAVY = {
+    "keras": "keras",
+    "pytorch": "torch",
+    "spark": "pyspark",
+    "tensorflow": "tensorflow",
+    "transformers": "transformers",
+}
 """Modules for frameworks that are not in every environment, and what they need."""
 
 HERE = [name for name in mlkeep.__all__ if name not in HEAVY or importlib.util.find_spec(HEAVY[name])]

@@ -15,7 +15,7 @@ import types
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import cloudpickle
 from cloudpickle.cloudpickle import subimport
@@ -108,7 +108,7 @@ def dump(value: object, path: Path, *, by_value: bool = True, hinted: object = N
     """
     check_writing(type(value).__name__, instead)
     buffer = io.BytesIO()
-    pickler = _CloudPickler(buffer, hinted) if by_value else _PlainPickler(buffer)
+    pickler = Pickler(buffer, hinted=hinted) if by_value else _PlainPickler(buffer)
     pickler.dump(value)
     path.write_bytes(buffer.getvalue())
     return pickler.modules - {"builtins", "__main__"}
@@ -116,7 +116,7 @@ def dump(value: object, path: Path, *, by_value: bool = True, hinted: object = N
 
 def types_in(value: object) -> frozenset[str]:
     """The names of the classes and functions a pickle of `value` would refer to; empty if it cannot be pickled."""
-    pickler = _CloudPickler(_Nowhere(), None)
+    pickler = Pickler(_Nowhere())
     try:
         pickler.dump(value)
     except Exception:  # noqa: BLE001 - the object's own code runs; whether it can be pickled is asked when it is
@@ -150,7 +150,7 @@ def load(path: Path, compression: str | None = None) -> Any:
     except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
         raise _damaged(path, f"as a file compressed with {compression}", error) from error
     try:
-        return _Unpickler(io.BytesIO(plain)).load()
+        return Unpickler(io.BytesIO(plain)).load()
     except (pickle.UnpicklingError, EOFError, struct.error) as error:
         raise _damaged(path, "as a pickle", error) from error
 
@@ -207,11 +207,11 @@ class _ByName:
         self.module = module
 
 
-class _CloudPickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no types
+class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no types
     """Pickles our modules and public classes under MLflow's names, and notes the modules it meets."""
 
-    def __init__(self, file: io.BytesIO, hinted: object) -> None:
-        super().__init__(file)
+    def __init__(self, file: IO[bytes], protocol: int | None = None, *, hinted: object = None) -> None:
+        super().__init__(file, protocol)
         self.modules: set[str] = set()
         self.names: set[str] = set()
         self._hinted = hinted
@@ -278,7 +278,9 @@ def _imported_in(code: types.CodeType) -> Iterator[str]:
             yield from _imported_in(constant)
 
 
-class _Unpickler(pickle.Unpickler):
+class Unpickler(pickle.Unpickler):
+    """Reads what `Pickler`, or MLflow's, wrote."""
+
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) in _OURS:
             return _OURS[module, name]

@@ -1,0 +1,23 @@
+"""Hugging Face transformers: pipelines, their components, and checkpoints."""
+
+from mlkeep.flavors.transformers.flavor import (
+    FLAVOR_NAME,
+    get_default_conda_env,
+    get_default_pip_requirements,
+    load_model,
+    load_pyfunc,
+    log_model,
+    persist_pretrained_model,
+    save_model,
+)
+
+__all__ = [
+    "FLAVOR_NAME",
+    "get_default_conda_env",
+    "get_default_pip_requirements",
+    "load_model",
+    "load_pyfunc",
+    "log_model",
+    "persist_pretrained_model",
+    "save_model",
+]
