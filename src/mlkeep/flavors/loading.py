@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import logging
 import platform
 import sys
@@ -14,8 +13,10 @@ from mlkeep.core import uris
 from mlkeep.flavors.table import PYFUNC
 from mlkeep.models.environment import REQUIREMENTS_FILE
 from mlkeep.models.info import ModelInfo
+from mlkeep.models.installed import installed_version
 from mlkeep.models.mlmodel import Model
 from mlkeep.sdk.artifacts import download_artifacts
+from mlkeep.sdk.model_folders import model_folder
 
 _log = logging.getLogger(__name__)
 
@@ -23,13 +24,15 @@ _log = logging.getLogger(__name__)
 def fetch(model_uri: str | Path, dst_path: str | None = None) -> Path:
     """The folder of the model at `model_uri`: a local path, or any URI artifacts can have, downloaded if need be.
 
+    With `dst_path` it is a copy in that folder. Without, it is not to be written to: others may load from it as well.
+
     Raises:
         NotFound: there is nothing there.
     """
     uri = str(model_uri)
     if uris.is_local(uri) and dst_path is None:
         return uris.local_path(uri)
-    return Path(download_artifacts(uri, dst_path=dst_path))
+    return model_folder(uri) if dst_path is None else Path(download_artifacts(uri, dst_path=dst_path))
 
 
 def fetch_flavor(model_uri: str | Path, flavor: str, dst_path: str | None = None) -> tuple[Path, Model, dict[str, Any]]:
@@ -74,12 +77,10 @@ def _differences(folder: Path, conf: Mapping[str, Any]) -> Iterator[str]:
         name, pinned, wanted = line.strip().partition("==")
         if not pinned or name in {"mlflow", "mlkeep"}:
             continue
-        try:
-            installed = importlib.metadata.version(name.partition("[")[0])
-        except importlib.metadata.PackageNotFoundError:
+        installed = installed_version(name.partition("[")[0])
+        if installed is None:
             yield f"{line.strip()} is not installed"
-            continue
-        if installed.partition("+")[0] != wanted.partition("+")[0]:
+        elif installed.partition("+")[0] != wanted.partition("+")[0]:
             yield f"{line.strip()}, here {installed}"
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from mlkeep.core.errors import InvalidInput, MlkeepException, NotOffered
 from mlkeep.flavors.python_model import LoadedPythonModel
 from mlkeep.flavors.table import PYFUNC
-from mlkeep.models.enforcement import enforce_params, enforce_schema
+from mlkeep.models.enforcement import Enforcement, enforce_params
 from mlkeep.models.mlmodel import Model
 from mlkeep.models.schema import ParamSchema, Schema
 
@@ -45,6 +45,7 @@ class PyFuncModel:
         self._predict_stream = getattr(model_impl, predict_stream_fn) if predict_stream_fn else None
         self._model_id = model_id
         self._model_config = model_config
+        self._enforcement: Enforcement | None = None
         self._knows_params = "params" in inspect.signature(self._predict).parameters
 
     @property
@@ -124,23 +125,26 @@ class PyFuncModel:
         return self._impl
 
     def _call(self, method: Any, data: Any, params: Mapping[str, Any] | None) -> Any:
-        checked = self._checked(data)
-        enforced = enforce_params(params, self.params_schema)
+        signature = self._meta.signature
+        checked = self._checked(data, None if signature is None else signature.inputs)
+        enforced = enforce_params(params, None if signature is None else signature.params)
         if self._knows_params:
             return method(checked, params=enforced)
         if params:
             _log.warning("Ignoring params %s: the model's predict takes none.", sorted(map(str, params)))
         return method(checked)
 
-    def _checked(self, data: Any) -> Any:
-        schema = self.input_schema
+    def _checked(self, data: Any, schema: Schema | None) -> Any:
         if self._meta.is_signature_from_type_hint:
             # Type hints are about lists of values, which a server or a CSV file delivers as one column.
             return data.iloc[:, 0].tolist() if isinstance(data, pd.DataFrame) and data.shape[1] == 1 else data
         if schema is None:
             return data
         try:
-            return enforce_schema(data, schema)
+            enforcement = self._enforcement
+            if enforcement is None or enforcement.schema is not schema:  # the signature may be set anew
+                enforcement = self._enforcement = Enforcement(schema)
+            return enforcement(data)
         except MlkeepException as error:
             shown = repr(data)
             shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."

@@ -98,18 +98,21 @@ class LoadedPythonModel:
     def __init__(self, python_model: Any, context: PythonModelContext) -> None:
         self.python_model = python_model
         self.context = context
+        self._names: dict[str, list[str]] = {}  # of the arguments of its methods, looked up once
 
     def predict(self, data: Any, params: dict[str, Any] | None = None) -> Any:
         """What the model answers to `data`."""
-        return self._call(self.python_model.predict, data, params)
+        return self._call("predict", data, params)
 
     def predict_stream(self, data: Any, params: dict[str, Any] | None = None) -> Iterator[Any]:
         """What the model answers to `data`, piece by piece."""
-        pieces: Iterator[Any] = self._call(self.python_model.predict_stream, data, params)
+        pieces: Iterator[Any] = self._call("predict_stream", data, params)
         return pieces
 
-    def _call(self, method: Callable[..., Any], data: Any, params: dict[str, Any] | None) -> Any:
-        names = list(inspect.signature(method).parameters)
+    def _call(self, called: str, data: Any, params: dict[str, Any] | None) -> Any:
+        method: Callable[..., Any] = getattr(self.python_model, called)
+        if (names := self._names.get(called)) is None:
+            names = self._names[called] = list(inspect.signature(method).parameters)
         positional = (self.context, data) if _takes_context(names) else (data,)
         return method(*positional, params=params) if "params" in names else method(*positional)
 

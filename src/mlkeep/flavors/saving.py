@@ -17,11 +17,12 @@ import numpy as np
 import pandas as pd
 
 from mlkeep.core.errors import AlreadyExists, InvalidInput, MlkeepException
+from mlkeep.core.settings import flag
 from mlkeep.flavors.table import PYFUNC
 from mlkeep.models.enforcement import enforce_schema
 from mlkeep.models.environment import ENV_FILES, stated_conda, write_environment
 from mlkeep.models.example import InputExample
-from mlkeep.models.inference import infer_param_schema, infer_schema
+from mlkeep.models.inference import infer_param_schema, infer_schema, not_inferred
 from mlkeep.models.mlmodel import MLMODEL_FILE, Model
 from mlkeep.models.requirements import (
     CondaEnv,
@@ -123,11 +124,11 @@ def _fill(
     code = CODE if _copy_all(ceremony.code_paths, folder, CODE, "code_paths") else None
     extra_files = _copy_all(ceremony.extra_files, folder, "extra_files", "extra_files")
     written = write(folder)
-    if ceremony.input_example is not None:
-        example = InputExample(ceremony.input_example)
+    example = None if ceremony.input_example is None else InputExample(ceremony.input_example)
+    if example is not None:
         example.write(folder)
         model.saved_input_example_info = example.info
-    model.signature = _signature(ceremony, lambda data, params: predict(folder, data, params))
+    model.signature = _signature(ceremony, example, lambda data, params: predict(folder, data, params))
     _write_environment(folder, ceremony, written)
     for name, conf in written.flavors.items():
         extra = {"extra_files": [{"path": file} for file in extra_files]} if extra_files else {}
@@ -177,12 +178,15 @@ def _copy_all(sources: Iterable[str] | None, folder: Path, into: str, field: str
     return copied
 
 
-def _signature(ceremony: Ceremony, predict: Callable[[Any, dict[str, Any] | None], Any]) -> ModelSignature | None:
+def _signature(
+    ceremony: Ceremony, example: InputExample | None, predict: Callable[[Any, dict[str, Any] | None], Any]
+) -> ModelSignature | None:
     if ceremony.signature is False:
         return None
-    if ceremony.input_example is None:
+    if example is None:
+        if ceremony.signature is None and flag("REQUIRE_SIGNATURE"):
+            not_inferred("The model has neither a signature nor an input example to infer one from.")
         return ceremony.signature
-    example = InputExample(ceremony.input_example)
     if ceremony.signature is not None:
         _check_example(example.data, ceremony.signature)
         return ceremony.signature
@@ -191,7 +195,7 @@ def _signature(ceremony: Ceremony, predict: Callable[[Any, dict[str, Any] | None
     try:
         output = predict(data, params)
     except Exception as error:  # noqa: BLE001 - the model is the user's, and saving it does not depend on this
-        _log.warning("No signature was inferred: predicting on the input example failed.", exc_info=error)
+        not_inferred(f"No signature could be inferred: predicting on the input example failed ({error!r}).", error)
         return None
     inputs = infer_schema(example.data, "inputs")
     return ModelSignature(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+import importlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from mlkeep.core.errors import InvalidInput
+from mlkeep.core.errors import InvalidInput, NotInstalled
 
 
 class DataType(enum.Enum):
@@ -49,6 +50,14 @@ class DataType(enum.Enum):
         """The type of one such value."""
         return _PYTHON[self]
 
+    def to_spark(self) -> Any:
+        """Spark's type of such values.
+
+        Raises:
+            NotInstalled: pyspark is missing.
+        """
+        return getattr(spark_types(), _SPARK[self])()
+
     @classmethod
     def all_types(cls) -> list[DataType]:
         """Every scalar type."""
@@ -65,6 +74,16 @@ _NUMPY: dict[DataType, np.dtype[Any]] = {
     DataType.binary: np.dtype("bytes"),
     DataType.datetime: np.dtype("datetime64[ns]"),
 }
+_SPARK: dict[DataType, str] = {
+    DataType.boolean: "BooleanType",
+    DataType.integer: "IntegerType",
+    DataType.long: "LongType",
+    DataType.float: "FloatType",
+    DataType.double: "DoubleType",
+    DataType.string: "StringType",
+    DataType.binary: "BinaryType",
+    DataType.datetime: "TimestampType",
+}
 _PYTHON: dict[DataType, type] = {
     DataType.boolean: bool,
     DataType.integer: int,
@@ -75,6 +94,14 @@ _PYTHON: dict[DataType, type] = {
     DataType.binary: bytes,
     DataType.datetime: dt.date,
 }
+
+
+def spark_types() -> Any:
+    """The module with Spark's types. Raises NotInstalled."""
+    try:
+        return importlib.import_module("pyspark.sql.types")
+    except ModuleNotFoundError as error:
+        raise NotInstalled("This needs pyspark, which is not installed: pip install 'mlkeep[spark]'.") from error
 
 
 class SchemaPart(ABC):
@@ -93,6 +120,18 @@ class SchemaPart(ABC):
 
 class BaseType(SchemaPart):
     """A type made of other types."""
+
+    @classmethod
+    def from_json_dict(cls, **described: Any) -> BaseType:
+        """The type of this class that `described` (its JSON, as keywords) stands for.
+
+        Raises:
+            InvalidInput: it describes no type, or one of another class.
+        """
+        found = type_from_dict(described)
+        if not isinstance(found, cls):
+            raise InvalidInput(f"{described!r} describes {found!r}, which is no {cls.__name__}.")
+        return found
 
 
 class AnyType(BaseType):
@@ -153,6 +192,18 @@ class Property(SchemaPart):
         self.name = name
         self.dtype = as_type(dtype, "dtype")
         self.required = required
+
+    @classmethod
+    def from_json_dict(cls, **described: Any) -> Property:
+        """The property that `described` (its name as the only key, its JSON as the value) stands for.
+
+        Raises:
+            InvalidInput: there are more keys, or it describes no type.
+        """
+        if len(described) != 1 or not all(isinstance(item, Mapping) for item in described.values()):
+            raise InvalidInput(f"A property is described by its name and what is said of it; found {described!r}.")
+        [(name, item)] = described.items()
+        return cls(name, type_from_dict(item), bool(item.get("required", True)))
 
     def to_dict(self) -> dict[str, Any]:
         return {self.name: {**type_to_dict(self.dtype), "required": self.required}}
@@ -220,12 +271,7 @@ def type_from_dict(described: Mapping[str, Any]) -> AnyColumnType:
         case "array" if isinstance(items := described.get("items"), Mapping):
             return Array(type_from_dict(items))
         case "object" if isinstance(properties := described.get("properties"), Mapping):
-            return Object(
-                [
-                    Property(name, type_from_dict(item), bool(item.get("required", True)))
-                    for name, item in properties.items()
-                ]
-            )
+            return Object([Property.from_json_dict(**{name: item}) for name, item in properties.items()])
         case "map" if isinstance(values := described.get("values"), Mapping):
             return Map(type_from_dict(values))
         case "any":

@@ -17,6 +17,7 @@ from mlkeep.models.example import read_example, read_example_params
 from mlkeep.models.info import ModelInfo
 from mlkeep.models.schema import ParamSchema, Schema
 from mlkeep.models.signature import ModelSignature
+from mlkeep.models.yaml_text import read_yaml, write_yaml
 from mlkeep.version import __version__
 
 MLMODEL_FILE = "MLmodel"
@@ -77,7 +78,7 @@ class Model:
         except (FileNotFoundError, NotADirectoryError) as error:
             raise NotFound(f'Could not find an "{MLMODEL_FILE}" configuration file at "{file.parent}"') from error
         try:
-            content = yaml.safe_load(text)
+            content = read_yaml(text)
         except yaml.YAMLError as error:
             raise InvalidInput(f"{file} is not YAML: {error}") from error
         if not isinstance(content, Mapping):
@@ -146,7 +147,7 @@ class Model:
             InvalidInput: something in it, such as a value of `metadata`, is not made of dicts, lists, numbers and text.
         """
         try:
-            text: str | None = yaml.safe_dump(self.to_dict(), stream=stream, default_flow_style=False)
+            text = write_yaml(self.to_dict(), stream, sort_keys=True)
         except yaml.representer.RepresenterError as error:
             raise InvalidInput(
                 f"MLmodel cannot hold {error.args[-1]!r}: metadata and configurations are made of dicts, lists, numbers, "

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from mlkeep.core.errors import InvalidInput
+from mlkeep.models.installed import installed_version
 from mlkeep.version import __version__
 
 PipRequirements: TypeAlias = str | Path | Iterable[str]
@@ -77,11 +78,8 @@ def inferred(
 
 def pinned(distribution: str) -> str:
     """`name==version` as installed, without a local label such as `+cpu`; the bare name if it is not installed."""
-    try:
-        version = importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return distribution
-    return f"{distribution}=={version.partition('+')[0]}"
+    version = installed_version(distribution)
+    return f"{distribution}=={version.partition('+')[0]}" if version else distribution
 
 
 def parse(pip_requirements: PipRequirements) -> Requirements:

@@ -25,6 +25,7 @@ from mlkeep.models.datatypes import (
     type_to_dict,
 )
 from mlkeep.models.paramspecs import ParamSchema, ParamSpec
+from mlkeep.models.spark_types import spark_struct, spark_type
 
 __all__ = [
     "AnyColumnType",
@@ -40,6 +41,7 @@ __all__ = [
     "Property",
     "Schema",
     "SparkMLVector",
+    "TensorInfo",
     "TensorSpec",
 ]
 
@@ -72,6 +74,31 @@ class ColSpec(SchemaPart):
     def __repr__(self) -> str:
         name = "" if self.name is None else f"{self.name!r}: "
         return f"{name}{self.type!r} ({'required' if self.required else 'optional'})"
+
+
+class TensorInfo:
+    """The numpy type and the shape of a tensor, without its name.
+
+    Raises:
+        TypeError: `dtype` is no `numpy.dtype`, or `shape` no list or tuple.
+    """
+
+    def __init__(self, dtype: np.dtype[Any], shape: Sequence[int]) -> None:
+        spec = TensorSpec(dtype, shape)
+        self.dtype, self.shape = spec.type, spec.shape
+
+    @classmethod
+    def from_json_dict(cls, **described: Any) -> TensorInfo:
+        """What `described` (its JSON, as keywords) stands for. Raises InvalidInput."""
+        spec = TensorSpec.from_json_dict(**{"tensor-spec": described})
+        return cls(spec.type, spec.shape)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What JSON says of it."""
+        return {"dtype": _dtype_name(self.dtype), "shape": self.shape}
+
+    def __repr__(self) -> str:
+        return f"Tensor({_dtype_name(self.dtype)!r}, {self.shape!r})"
 
 
 class TensorSpec(SchemaPart):
@@ -218,6 +245,24 @@ class Schema(SchemaPart):
         if self.is_tensor_spec():
             raise InvalidInput("A schema of tensors has no pandas types; use numpy_types().")
         return [_flat(item, pandas=True) for item in self.inputs]
+
+    def as_spark_schema(self) -> Any:
+        """Spark's type of a row; of a single column without a name, its type.
+
+        Raises:
+            InvalidInput: these are tensors, or Spark has no such type.
+            NotInstalled: pyspark is missing.
+        """
+        columns = [
+            (str(name), item.type, item.required)
+            for name, item in zip(self.input_names(), self.inputs, strict=True)
+            if isinstance(item, ColSpec)
+        ]
+        if not columns:
+            raise InvalidInput("A schema of tensors has no schema of Spark.")
+        if len(columns) == 1 and not self.has_input_names():
+            return spark_type(columns[0][1])
+        return spark_struct(columns)
 
     def to_dict(self) -> list[dict[str, Any]]:  # type: ignore[override]  # MLflow's name, though it is a list
         """What JSON says of it: a list."""
