@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PROJECT := pyproject.toml packages/mlflow-shim/pyproject.toml
 
 .PHONY: help demo test test-tour test-combinations test-large test-frameworks test-nightly check format bench bench-quick \
-        bench-artifacts bench-sdk lock clean
+        bench-artifacts bench-sdk bench-models lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -23,6 +23,7 @@ help:
 	@echo "make bench-quick  the same with small sizes, to see that it works (5 minutes; writes nothing)"
 	@echo "make bench-artifacts  measure how files are moved, beside MLflow and plain copies (15 minutes)"
 	@echo "make bench-sdk  measure logging from programs beside MLflow, wandb, trackio, aim and tensorboardX (25 minutes)"
+	@echo "make bench-models  measure saving, loading and calling models beside MLflow (10 minutes)"
 	@echo "make lock    compile requirements/ anew from pyproject.toml"
 	@echo "make clean   remove what the other targets made"
 
@@ -71,6 +72,9 @@ bench-artifacts: $(VENV)/.test
 
 bench-sdk: $(VENV)/.test
 	@$(BIN)/python -m bench.sdk
+
+bench-models: $(VENV)/.test
+	@$(BIN)/python -m bench.models
 
 # One environment, filled as far as the target asks. A stamp stands for "installed as these files say".
 $(VENV)/.python:

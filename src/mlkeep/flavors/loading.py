@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import logging
 import platform
 from collections.abc import Iterator, Mapping
@@ -19,10 +18,11 @@ from mlkeep.flavors.table import PYFUNC
 from mlkeep.models import digests
 from mlkeep.models.environment import REQUIREMENTS_FILE
 from mlkeep.models.info import ModelInfo
+from mlkeep.models.installed import installed_version
 from mlkeep.models.mlmodel import Model
 from mlkeep.sdk import fluent
 from mlkeep.sdk.artifacts import download_artifacts
-from mlkeep.sdk.scratch import is_scratch
+from mlkeep.sdk.model_folders import model_folder, was_checked
 
 _log = logging.getLogger(__name__)
 
@@ -30,13 +30,15 @@ _log = logging.getLogger(__name__)
 def fetch(model_uri: str | Path, dst_path: str | None = None) -> Path:
     """The folder of the model at `model_uri`: a local path, or any URI artifacts can have, downloaded if need be.
 
+    With `dst_path` it is a copy in that folder. Without, it is not to be written to: others may load from it as well.
+
     Raises:
         NotFound: there is nothing there.
     """
     uri = str(model_uri)
     if uris.is_local(uri) and dst_path is None:
         return uris.local_path(uri)
-    return Path(download_artifacts(uri, dst_path=dst_path))
+    return model_folder(uri) if dst_path is None else Path(download_artifacts(uri, dst_path=dst_path))
 
 
 def fetch_flavor(model_uri: str | Path, flavor: str, dst_path: str | None = None) -> tuple[Path, Model, dict[str, Any]]:
@@ -56,8 +58,8 @@ def fetch_flavor(model_uri: str | Path, flavor: str, dst_path: str | None = None
     conf = model.flavor(flavor)
     if pickling.forbidden_by() is not None:
         _refuse_pickles(folder, model)
-    was_downloaded = not uris.is_local(str(model_uri)) and (dst_path is not None or is_scratch(folder))
-    digests.check(folder, model.digests, contents=not was_downloaded)
+    is_known = not uris.is_local(str(model_uri)) and (dst_path is not None or was_checked(folder))
+    digests.check(folder, model.digests, contents=not is_known)
     code = code_folder(folder, conf)
     if flavor != PYFUNC:  # which loads under `own_modules`
         warn_of_other_modules(code)
@@ -105,10 +107,8 @@ def _differences(folder: Path, conf: Mapping[str, Any]) -> Iterator[str]:
         name, pinned, wanted = line.strip().partition("==")
         if not pinned or name in {"mlflow", "mlkeep"}:
             continue
-        try:
-            installed = importlib.metadata.version(name.partition("[")[0])
-        except importlib.metadata.PackageNotFoundError:
+        installed = installed_version(name.partition("[")[0])
+        if installed is None:
             yield f"{line.strip()} is not installed"
-            continue
-        if installed.partition("+")[0] != wanted.partition("+")[0]:
+        elif installed.partition("+")[0] != wanted.partition("+")[0]:
             yield f"{line.strip()}, here {installed}"

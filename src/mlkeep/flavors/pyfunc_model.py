@@ -13,7 +13,7 @@ import pandas as pd
 from mlkeep.core.errors import InvalidInput, MlkeepException, NotOffered
 from mlkeep.flavors.python_model import LoadedPythonModel
 from mlkeep.flavors.table import PYFUNC
-from mlkeep.models.enforcement import enforce_params, enforce_schema
+from mlkeep.models.enforcement import Enforcement, enforce_params
 from mlkeep.models.mlmodel import Model
 from mlkeep.models.schema import ParamSchema, Schema
 from mlkeep.models.type_hints import checked_by_hint
@@ -51,6 +51,7 @@ class PyFuncModel:
         self._model_config = model_config
         self._folder = folder
         self._hint = model_impl.input_hint if isinstance(model_impl, LoadedPythonModel) else None
+        self._enforcement: Enforcement | None = None
         taken = inspect.signature(self._predict).parameters.get("params")
         # `predict(X, **params)` of scikit-learn's pipelines has other keywords in mind.
         self._knows_params = taken is not None and taken.kind is not inspect.Parameter.VAR_KEYWORD
@@ -140,22 +141,25 @@ class PyFuncModel:
         return self._impl.get_raw_model() if hasattr(self._impl, "get_raw_model") else self._impl
 
     def _call(self, method: Any, data: Any, params: Mapping[str, Any] | None) -> Any:
-        checked = self._checked(data)
-        enforced = enforce_params(params, self.params_schema)
+        signature = self._meta.signature
+        checked = self._checked(data, None if signature is None else signature.inputs)
+        enforced = enforce_params(params, None if signature is None else signature.params)
         if self._knows_params:
             return method(checked, params=enforced)
         if params:
             _log.warning("Ignoring params %s: the model's predict takes none.", sorted(map(str, params)))
         return method(checked)
 
-    def _checked(self, data: Any) -> Any:
+    def _checked(self, data: Any, schema: Schema | None) -> Any:
         if self._meta.is_signature_from_type_hint:
             return self._checked_by_hint(data)
-        schema = self.input_schema
         if schema is None:
             return data
         try:
-            enforced = enforce_schema(data, schema)
+            enforcement = self._enforcement
+            if enforcement is None or enforcement.schema is not schema:  # the signature may be set anew
+                enforcement = self._enforcement = Enforcement(schema)
+            enforced = enforcement(data)
         except MlkeepException as error:
             shown = repr(data)
             shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."

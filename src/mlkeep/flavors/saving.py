@@ -25,7 +25,7 @@ from mlkeep.models.enforcement import enforce_schema
 from mlkeep.models.environment import ENV_FILES, stated_conda, write_environment
 from mlkeep.models.example import InputExample
 from mlkeep.models.imports import ImportWatch, followed
-from mlkeep.models.inference import infer_param_schema, infer_schema
+from mlkeep.models.inference import infer_param_schema, infer_schema, not_inferred
 from mlkeep.models.locking import locked
 from mlkeep.models.mlmodel import MLMODEL_FILE, Model
 from mlkeep.models.requirements import (
@@ -141,12 +141,12 @@ def _fill(
     written = write(folder)
     # What is written from here on, people and commands change later.
     files = digests(folder, _files_of_model(folder))
-    if ceremony.input_example is not None:
-        example = InputExample(ceremony.input_example)
+    example = None if ceremony.input_example is None else InputExample(ceremony.input_example)
+    if example is not None:
         example.write(folder)
         model.saved_input_example_info = example.info
     with secrets_read() as names, ImportWatch() as watch:
-        model.signature = _signature(ceremony, lambda data, params: predict(folder, data, params))
+        model.signature = _signature(ceremony, example, lambda data, params: predict(folder, data, params))
     model.env_vars = write_names(folder, names)
     _write_environment(folder, ceremony, written, watch.modules)
     for name, conf in written.flavors.items():
@@ -209,12 +209,15 @@ def _copy_all(sources: Iterable[str] | None, folder: Path, into: str, field: str
     return copied
 
 
-def _signature(ceremony: Ceremony, predict: Callable[[Any, dict[str, Any] | None], Any]) -> ModelSignature | None:
+def _signature(
+    ceremony: Ceremony, example: InputExample | None, predict: Callable[[Any, dict[str, Any] | None], Any]
+) -> ModelSignature | None:
     if ceremony.signature is False:
         return None
-    if ceremony.input_example is None:
+    if example is None:
+        if ceremony.signature is None and flag("REQUIRE_SIGNATURE"):
+            not_inferred("The model has neither a signature nor an input example to infer one from.")
         return ceremony.signature
-    example = InputExample(ceremony.input_example)
     if ceremony.signature is not None:
         if not ceremony.example_is_checked:
             _check_example(example.data, ceremony.signature)
@@ -224,7 +227,7 @@ def _signature(ceremony: Ceremony, predict: Callable[[Any, dict[str, Any] | None
     try:
         output = predict(data, params)
     except Exception as error:  # noqa: BLE001 - the model is the user's, and saving it does not depend on this
-        _log.warning("No signature was inferred: predicting on the input example failed.", exc_info=error)
+        not_inferred(f"No signature could be inferred: predicting on the input example failed ({error!r}).", error)
         return None
     inputs = infer_schema(example.data, "inputs")
     return ModelSignature(

@@ -122,6 +122,18 @@ class BaseType(SchemaPart):
         """
         raise InvalidInput(f"Spark has no type for {self!r}.")
 
+    @classmethod
+    def from_json_dict(cls, **described: Any) -> BaseType:
+        """The type of this class that `described` (its JSON, as keywords) stands for.
+
+        Raises:
+            InvalidInput: it describes no type, or one of another class.
+        """
+        found = type_from_dict(described)
+        if not isinstance(found, cls):
+            raise InvalidInput(f"{described!r} describes {found!r}, which is no {cls.__name__}.")
+        return found
+
 
 class AnyType(BaseType):
     """Anything at all; never checked."""
@@ -190,6 +202,18 @@ class Property(SchemaPart):
         self.name = name
         self.dtype = as_type(dtype, "dtype")
         self.required = required
+
+    @classmethod
+    def from_json_dict(cls, **described: Any) -> Property:
+        """The property that `described` (its name as the only key, its JSON as the value) stands for.
+
+        Raises:
+            InvalidInput: there are more keys, or it describes no type.
+        """
+        if len(described) != 1 or not all(isinstance(item, Mapping) for item in described.values()):
+            raise InvalidInput(f"A property is described by its name and what is said of it; found {described!r}.")
+        [(name, item)] = described.items()
+        return cls(name, type_from_dict(item), bool(item.get("required", True)))
 
     def to_dict(self) -> dict[str, Any]:
         return {self.name: {**type_to_dict(self.dtype), "required": self.required}}
@@ -262,12 +286,7 @@ def type_from_dict(described: Mapping[str, Any]) -> AnyColumnType:
         case "array" if isinstance(items := described.get("items"), Mapping):
             return Array(type_from_dict(items))
         case "object" if isinstance(properties := described.get("properties"), Mapping):
-            return Object(
-                [
-                    Property(name, type_from_dict(item), bool(item.get("required", True)))
-                    for name, item in properties.items()
-                ]
-            )
+            return Object([Property.from_json_dict(**{name: item}) for name, item in properties.items()])
         case "map" if isinstance(values := described.get("values"), Mapping):
             return Map(type_from_dict(values))
         case "any":

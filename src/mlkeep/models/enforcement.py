@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from mlkeep.core.errors import InvalidInput
-from mlkeep.models.columns import cast_column
-from mlkeep.models.datatypes import AnyColumnType, Array, DataType
+from mlkeep.models.columns import AsGiven, Cast, Step, cast_column, step_for
+from mlkeep.models.frames import column_of, dtypes_of, frame_of, values_of
 from mlkeep.models.paramspecs import enforce_params
-from mlkeep.models.schema import ColSpec, Schema
-from mlkeep.models.tensors import enforce_tensors
+from mlkeep.models.rows import as_frame
+from mlkeep.models.schema import ColSpec, Schema, TensorSpec
+from mlkeep.models.tensors import enforce_tensors, has_shape
 
-__all__ = ["enforce_params", "enforce_schema"]
+__all__ = ["Enforcement", "enforce_params", "enforce_schema"]
 
 _log = logging.getLogger(__name__)
 
@@ -39,105 +39,108 @@ def enforce_schema(data: Any, schema: Schema) -> Any:
     Raises:
         InvalidInput: something is missing, or a value does not fit its type (see `cast_column`).
     """
-    if schema.is_tensor_spec():
-        return enforce_tensors(data, schema)
-    if data is None:
-        raise InvalidInput("Expected input to be DataFrame. Found: NoneType")
-    specs = [spec for spec in schema.inputs if isinstance(spec, ColSpec)]
-    frame = _frame(data, specs)
-    if _fits(frame, specs):
-        # Another frame on the same values: a model that adds columns does not add them to its caller's.
-        return frame.copy(deep=False)
-    frame = _named(frame, specs) if schema.has_input_names() else _positional(frame, specs)
-    given = [(frame.iloc[:, index], spec) for index, spec in _present(frame, specs)]
-    cast = [cast_column(column, spec) for column, spec in given]
-    if all(after is before for after, (before, _) in zip(cast, given, strict=True)):
-        return frame
-    made = pd.concat([column.rename(index) for index, column in enumerate(cast)], axis=1)
-    made.columns = frame.columns
-    return made
+    return Enforcement(schema)(data)
 
 
-def _fits(frame: pd.DataFrame, specs: list[ColSpec]) -> bool:
-    """Whether `frame` has exactly these columns with these numpy types: the usual case, told without touching data."""
-    if frame.shape[1] != len(specs):
-        return False
-    if specs[0].name is not None and frame.columns.tolist() != [spec.name for spec in specs]:
-        return False
-    return all(
-        isinstance(spec.type, DataType) and dtype == spec.type.to_numpy()
-        for spec, dtype in zip(specs, frame.dtypes.tolist(), strict=True)
-    )
+class Enforcement:
+    """`enforce_schema` for one schema and any amount of data: what a frame needs is found out once for frames like it."""
+
+    def __init__(self, schema: Schema) -> None:
+        self.schema = schema
+        self._specs = [spec for spec in schema.inputs if isinstance(spec, ColSpec)]
+        first = schema.inputs[0]
+        self._tensor = first if isinstance(first, TensorSpec) and first.name is None else None
+        self._plan: _Plan | None = None
+
+    def __call__(self, data: Any) -> Any:
+        """The data as the schema declares it. Raises InvalidInput."""
+        tensor = self._tensor
+        if tensor is not None and type(data) is np.ndarray and data.dtype == tensor.type and has_shape(data, tensor):
+            return data
+        if not self._specs:
+            return enforce_tensors(data, self.schema)
+        if data is None:
+            raise InvalidInput("Expected input to be DataFrame. Found: NoneType")
+        is_ours = not isinstance(data, pd.DataFrame)
+        frame = as_frame(data, self._specs) if is_ours else data
+        plan = self._plan
+        if plan is None or not plan.is_for(frame):
+            plan = self._plan = _Plan(frame, self._specs)
+        return plan.carry_out(frame, is_ours=is_ours)
 
 
-def _present(frame: pd.DataFrame, specs: list[ColSpec]) -> list[tuple[int, ColSpec]]:
-    """The position of each column of `frame`, with what the schema says of it."""
+class _Plan:
+    """What is to be done with frames that have certain columns.
+
+    Raises:
+        InvalidInput: the schema wants columns that are not there.
+    """
+
+    def __init__(self, frame: pd.DataFrame, specs: list[ColSpec]) -> None:
+        self._given = frame.columns
+        self._dtypes = dtypes_of(frame)
+        positions = _positions(frame.columns.tolist(), specs)
+        self._steps: list[tuple[int, ColSpec, Step]] = [
+            (position, spec, step_for(self._dtypes[position], spec)) for position, spec in positions
+        ]
+        in_order = [position for position, _ in positions] == list(range(frame.shape[1]))
+        self._columns = frame.columns if in_order else frame.columns.take([position for position, _ in positions])
+        self._is_nothing = in_order and all(isinstance(step, AsGiven) for _, _, step in self._steps)
+
+    def is_for(self, frame: pd.DataFrame) -> bool:
+        """Whether the frame has these columns, of these types."""
+        columns = frame.columns
+        return dtypes_of(frame) == self._dtypes and (columns is self._given or columns.equals(self._given))
+
+    def carry_out(self, frame: pd.DataFrame, *, is_ours: bool) -> pd.DataFrame:
+        """The frame with the columns of the schema. Raises InvalidInput."""
+        if self._is_nothing:
+            # Another frame on the same values: a model that adds columns does not add them to its caller's.
+            return frame if is_ours else frame.copy(deep=False)
+        if not self._steps:
+            return frame.iloc[:, :0]
+        return frame_of([self._column(frame, *step) for step in self._steps], self._columns, frame.index)
+
+    def _column(self, frame: pd.DataFrame, position: int, spec: ColSpec, step: Step) -> Any:
+        match step:
+            case AsGiven():
+                return column_of(frame, position).copy()
+            case Cast(dtype=dtype):
+                return column_of(frame, position).astype(dtype)
+        column: Any = frame.iloc[:, position]
+        cast = cast_column(column, spec)
+        return values_of(cast).copy() if cast is column else values_of(cast)
+
+
+def _positions(given: list[Any], specs: list[ColSpec]) -> list[tuple[int, ColSpec]]:
+    """Where each column of the schema is in a frame; optional ones may be nowhere.
+
+    Raises:
+        InvalidInput: a required one is nowhere, or one is there twice.
+    """
     if specs[0].name is None:
-        return list(enumerate(specs))
-    by_name = {spec.name: spec for spec in specs}
-    return [(index, by_name[name]) for index, name in enumerate(frame.columns)]
-
-
-def _named(frame: pd.DataFrame, specs: list[ColSpec]) -> pd.DataFrame:
-    given = list(frame.columns)
-    wanted = [spec.name for spec in specs]
-    missing = [spec.name for spec in specs if spec.required and spec.name not in given]
+        return _by_order(given, specs)
+    places: dict[Any, int] = {}
+    wanted = {spec.name for spec in specs}
+    for position, name in enumerate(given):
+        if name in places and name in wanted:
+            raise InvalidInput(f"There are several columns {name!r}: give one, or rename the others.")
+        places[name] = position
+    missing = [spec.name for spec in specs if spec.required and spec.name not in places]
     extra = [name for name in given if name not in wanted]
     if missing:
         note = f" Note that there were extra inputs: {extra}." if extra else ""
         raise InvalidInput(f"Model is missing inputs {missing}.{note}")
     if extra:
         _log.warning("Dropping columns %s: the model's signature does not name them.", extra)
-    return frame[[name for name in wanted if name in given]]
+    return [(places[spec.name], spec) for spec in specs if spec.name in places]
 
 
-def _positional(frame: pd.DataFrame, specs: list[ColSpec]) -> pd.DataFrame:
-    if frame.shape[1] < len(specs):
+def _by_order(given: list[Any], specs: list[ColSpec]) -> list[tuple[int, ColSpec]]:
+    if len(given) < len(specs):
         raise InvalidInput(
-            f"Model is missing inputs: its signature has {len(specs)} unnamed columns, the data {frame.shape[1]}."
+            f"Model is missing inputs: its signature has {len(specs)} unnamed columns, the data {len(given)}."
         )
-    if frame.shape[1] > len(specs):
-        _log.warning("Dropping %d columns beyond the %d of the signature.", frame.shape[1] - len(specs), len(specs))
-    return frame.iloc[:, : len(specs)]
-
-
-def _frame(data: Any, specs: list[ColSpec]) -> pd.DataFrame:
-    try:
-        if isinstance(data, pd.DataFrame):
-            return data
-        if isinstance(data, pd.Series):
-            return data.to_frame(0 if data.name is None else data.name)
-        if isinstance(data, Mapping):
-            return _frame_of_dict(data, {spec.name: spec.type for spec in specs})
-        if isinstance(data, np.ndarray):
-            return pd.DataFrame(data if data.ndim else [data.item()])
-        if not isinstance(data, list):
-            return pd.DataFrame([data])
-        if len(specs) == 1 and isinstance(specs[0].type, Array) and _is_column(data, specs[0].type):
-            # One by one: pandas would unfold equally long lists into columns.
-            return pd.DataFrame({0: pd.Series([list(item) for item in data], dtype=object)})
-        return pd.DataFrame(data)
-    except (TypeError, ValueError) as error:
-        raise InvalidInput(
-            f"Expected input to be DataFrame; {type(data).__name__} cannot be made one: {error}"
-        ) from error
-
-
-def _frame_of_dict(data: Mapping[Any, Any], types: Mapping[Any, AnyColumnType]) -> pd.DataFrame:
-    """A dict as rows: its values are columns where they hold more than one value of the declared type needs."""
-    if any(_is_column(value, types.get(name, DataType.string)) for name, value in data.items()):
-        return pd.DataFrame({name: list(value) if _is_many(value) else value for name, value in data.items()})
-    return pd.DataFrame({name: [value] for name, value in data.items()})
-
-
-def _is_column(value: Any, dtype: AnyColumnType) -> bool:
-    """Whether `value` is a column of `dtype`s rather than one of them."""
-    if not _is_many(value):
-        return False
-    if not isinstance(dtype, Array):
-        return True
-    return any(_is_column(item, dtype.dtype) for item in list(value)[:1])
-
-
-def _is_many(value: Any) -> bool:
-    return isinstance(value, (list, np.ndarray, pd.Series, pd.Index))
+    if len(given) > len(specs):
+        _log.warning("Dropping %d columns beyond the %d of the signature.", len(given) - len(specs), len(specs))
+    return list(enumerate(specs))

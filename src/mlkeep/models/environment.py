@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import platform
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +10,9 @@ from typing import Any
 import yaml
 
 from mlkeep.core.errors import InvalidInput
+from mlkeep.models.installed import installed_version
 from mlkeep.models.requirements import CondaEnv, Requirements, stated
+from mlkeep.models.yaml_text import read_yaml, write_yaml
 
 REQUIREMENTS_FILE = "requirements.txt"
 CONSTRAINTS_FILE = "constraints.txt"
@@ -32,7 +33,7 @@ def write_environment(folder: Path, requirements: Requirements, conda_env: Mappi
     python_env = {
         "python": platform.python_version(),
         "build_dependencies": [
-            f"{name}=={version}" for name in ("pip", "setuptools", "wheel") if (version := _installed(name))
+            f"{name}=={version}" for name in ("pip", "setuptools", "wheel") if (version := installed_version(name))
         ],
         "dependencies": [f"-r {REQUIREMENTS_FILE}"],
     }
@@ -41,7 +42,7 @@ def write_environment(folder: Path, requirements: Requirements, conda_env: Mappi
 
 def conda_environment(lines: list[str]) -> dict[str, Any]:
     """A conda environment with this Python and pip, that installs `lines`."""
-    pip = _installed("pip")
+    pip = installed_version("pip")
     return {
         "name": "mlflow-env",
         "channels": ["conda-forge"],
@@ -62,7 +63,7 @@ def stated_conda(conda_env: CondaEnv) -> tuple[dict[str, Any], Requirements]:
     content: Any = conda_env
     if isinstance(conda_env, (str, Path)):
         try:
-            content = yaml.safe_load(Path(conda_env).read_text(encoding="utf-8"))
+            content = read_yaml(Path(conda_env).read_text(encoding="utf-8"))
         except (OSError, yaml.YAMLError) as error:
             raise InvalidInput(f"conda_env: cannot read {conda_env}: {error}") from error
     if not isinstance(content, Mapping):
@@ -80,15 +81,8 @@ def _is_pip(item: object) -> bool:
     return isinstance(item, Mapping) and "pip" in item
 
 
-def _installed(distribution: str) -> str | None:
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
 def _yaml(content: Mapping[str, Any]) -> str:
-    return yaml.safe_dump(dict(content), sort_keys=False, default_flow_style=False)
+    return str(write_yaml(content, sort_keys=False))
 
 
 def _write(path: Path, text: str) -> None:

@@ -7,6 +7,7 @@ import datetime as dt
 import json
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +179,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         if value.dtype.kind == "M":
             return np.datetime_as_string(value).tolist()
+        if value.dtype.kind == "f" and np.isnan(value).any():
+            missing = np.isnan(value)
+            value = value.astype(object)
+            value[missing] = None  # other readers know no NaN
         return [_plain(item) for item in value.tolist()] if value.ndim else _plain(value.item())
     if isinstance(value, dt.date):
         return value.isoformat()
@@ -219,5 +224,13 @@ def _typed(column: pd.Series[Any], dtype: DataType) -> pd.Series[Any]:
 def _arrays(stored: Any, schema: Schema | None) -> Any:
     types = {spec.name: spec.type for spec in schema.inputs if isinstance(spec, TensorSpec)} if schema else {}
     if isinstance(stored, dict):
-        return {name: np.array(value, dtype=types.get(name)) for name, value in stored.items()}
-    return np.array(stored, dtype=types.get(None))
+        return {name: _array(value, types.get(name)) for name, value in stored.items()}
+    return _array(stored, types.get(None))
+
+
+def _array(stored: Any, dtype: np.dtype[Any] | None) -> Any:
+    made = np.array(stored, dtype=dtype)
+    if dtype is None and made.dtype == object:
+        with suppress(TypeError, ValueError):  # numbers, and null for NaN
+            return made.astype(np.float64)
+    return made

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from mlkeep.core.errors import InvalidInput, MlkeepException
+from mlkeep.core.settings import flag
 from mlkeep.models.datatypes import AnyColumnType, AnyType, Array, DataType, Object, Property
 from mlkeep.models.paramspecs import ParamSchema, ParamSpec
 from mlkeep.models.schema import ColSpec, Schema, TensorSpec
@@ -20,18 +21,57 @@ _log = logging.getLogger(__name__)
 
 _BY_KIND: dict[str, DataType] = {"b": DataType.boolean, "U": DataType.string, "S": DataType.binary}
 
+_ADVICE = {
+    "uint64": "int64, or to text if it holds identifiers",
+    "timedelta64": "seconds, as float64",
+    "complex": "two columns of float64",
+    "Decimal": "float64, or to text",
+    " beside ": "one type",
+}
+"""What columns of types that no schema has are best converted to."""
+
+
+class _EmptyList(AnyType):
+    """What is known of a list without items: it is one."""
+
+    def __repr__(self) -> str:
+        return "a list"
+
+
+class _EmptyDict(AnyType):
+    """What is known of a dict without keys: it is one, and none of its keys is required."""
+
+    def __repr__(self) -> str:
+        return "a dict"
+
 
 class _Unknown(Exception):  # noqa: N818 - never leaves this module
     """The data has no type a schema could name."""
 
 
 def infer_schema(data: Any, what: str = "data") -> Schema:
-    """The schema of `data`; a single column of any type, and a warning in the log naming `what`, if it has none."""
+    """The schema of `data`; if it has none, a single column of any type, and an error in the log that names `what`.
+
+    Raises:
+        InvalidInput: it has none, and MLKEEP_REQUIRE_SIGNATURE is set.
+    """
     try:
         return _schema(data)
     except _Unknown as error:
-        _log.warning("No schema could be inferred for the %s, values will not be checked: %s", what, error)
+        not_inferred(f"No schema could be inferred for the {what}: {error}. Their values will not be checked.")
         return Schema([ColSpec(AnyType())])
+
+
+def not_inferred(why: str, cause: BaseException | None = None) -> None:
+    """Say in the log, as an error, that a model gets no proper signature.
+
+    Raises:
+        InvalidInput: MLKEEP_REQUIRE_SIGNATURE is set.
+    """
+    advice = "Give a signature (mlkeep.models.ModelSignature), or an input example of other types."
+    if flag("REQUIRE_SIGNATURE"):
+        raise InvalidInput(f"{why} {advice} MLKEEP_REQUIRE_SIGNATURE=0 saves the model without.") from cause
+    _log.error("%s %s MLKEEP_REQUIRE_SIGNATURE=1 makes this an exception.", why, advice, exc_info=cause)
 
 
 def infer_param_schema(params: Mapping[Any, Any]) -> ParamSchema:
@@ -64,6 +104,9 @@ def _schema(data: Any) -> Schema:
         columns = [_column(data.iloc[:, index], data.columns[index]) for index in range(data.shape[1])]
         if not columns:
             raise _Unknown("a frame without columns")
+        if not data.columns.is_unique:
+            twice = data.columns[data.columns.duplicated()].tolist()
+            raise _Unknown(f"several columns are called {twice[0]!r}; give each a name of its own")
         return Schema(columns)
     if isinstance(data, pd.Series):
         column = _column(data, data.name)
@@ -85,7 +128,7 @@ def _schema_of_dict(data: Mapping[Any, Any]) -> Schema:
         raise _Unknown("a dict must have keys, and they must be strings")
     if all(isinstance(value, np.ndarray) for value in data.values()):
         return Schema([_tensor(value, name) for name, value in data.items()])
-    return Schema([ColSpec(_value(item), name, required=item is not None) for name, item in data.items()])
+    return Schema([ColSpec(_told(_value(item)), name, required=item is not None) for name, item in data.items()])
 
 
 def _schema_of_list(data: list[Any]) -> Schema:
@@ -93,11 +136,11 @@ def _schema_of_list(data: list[Any]) -> Schema:
         return Schema([ColSpec(DataType.string)])
     if all(isinstance(item, Mapping) for item in data):
         merged = _object(data)
-        return Schema([ColSpec(item.dtype, item.name, item.required) for item in merged.properties])
+        return Schema([ColSpec(_told(item.dtype), item.name, item.required) for item in merged.properties])
     found = _common(_value(item) for item in data if item is not None)
     if found is None:
         raise _Unknown("a list of nothing but None")
-    return Schema([ColSpec(found)])
+    return Schema([ColSpec(_told(found))])
 
 
 def _tensor(data: Any, name: str | None = None) -> TensorSpec:
@@ -109,7 +152,15 @@ def _tensor(data: Any, name: str | None = None) -> TensorSpec:
 def _column(column: pd.Series[Any], name: Any) -> ColSpec:
     has_nulls = bool(column.isna().any())
     plain = name.item() if isinstance(name, np.generic) else name
-    return ColSpec(_column_type(column), plain, required=not has_nulls)
+    try:
+        found = _column_type(column)
+    except _Unknown as error:
+        advice = next((what for kind, what in _ADVICE.items() if kind in str(error)), "one of these types")
+        raise _Unknown(
+            f"column {plain!r} of type {column.dtype} holds {error}, and a schema has only booleans, whole numbers up to "
+            f"int64, floats up to float64, text, bytes, times, lists and dicts; convert it to {advice}"
+        ) from error
+    return ColSpec(_told(found), plain, required=not has_nulls)
 
 
 def _column_type(column: pd.Series[Any]) -> AnyColumnType:
@@ -122,15 +173,21 @@ def _column_type(column: pd.Series[Any]) -> AnyColumnType:
         return DataType.datetime
     if dtype.kind == "O" and isinstance(dtype, np.dtype):
         return _objects(column)
-    # Nullable columns (Int64, boolean, ...) name the numpy type of their values.
-    return _from_dtype(getattr(dtype, "numpy_dtype", dtype))
+    # Columns of pandas' own types (Int64, boolean, Arrow's, sparse ones) name the numpy type of their values.
+    numpy_type = getattr(dtype, "numpy_dtype", getattr(dtype, "subtype", dtype))
+    if isinstance(numpy_type, np.dtype) and numpy_type.kind == "O":
+        return _objects(column.astype(object))
+    return _from_dtype(numpy_type)
 
 
 def _objects(column: pd.Series[Any]) -> AnyColumnType:
     present = [value for value in column if not _is_null(value)]
     if not present:
         return AnyType()
-    found = _common(_value(value) for value in present)
+    types = [_value(value) for value in present]
+    if set(map(type, types)) == {DataType} and set(types) == {DataType.long, DataType.double}:
+        return DataType.double
+    found = _common(types)
     if found is None:
         return AnyType()
     # pandas reads whole numbers beside None as floats, and so would a model that is given such a frame.
@@ -162,13 +219,13 @@ def _value(value: Any) -> AnyColumnType:
     if value is None:
         return AnyType()
     if isinstance(value, Mapping):
-        return _object([value])
+        return _object([value]) if value else _EmptyDict()
     if isinstance(value, (list, np.ndarray)) and not (isinstance(value, np.ndarray) and value.ndim == 0):
         items = [item for item in value if item is not None]
         if items and all(isinstance(item, Mapping) for item in items):
-            return Array(_object(items))
+            return Array(_object(items) if any(items) else _EmptyDict())
         found = _common(_value(item) for item in items)
-        return AnyType() if found is None else Array(found)
+        return (AnyType() if len(value) else _EmptyList()) if found is None else Array(found)
     return _scalar(value)
 
 
@@ -209,20 +266,37 @@ def _object(rows: Sequence[Mapping[Any, Any]]) -> Object:
 
 
 def _common(types: Iterable[AnyColumnType]) -> AnyColumnType | None:
-    """The one type of all values; None for no values. Empty lists fit every list."""
+    """The one type of all values; None for no values."""
     found: AnyColumnType | None = None
     for item in types:
-        if found is None or isinstance(found, AnyType):
+        if found is None or type(found) is AnyType:
             found = item
-        elif isinstance(item, AnyType):
+        elif type(item) is AnyType or found == item:
             continue
+        elif {type(found), type(item)} == {_EmptyList, Array}:
+            found = item if isinstance(item, Array) else found
+        elif {type(found), type(item)} == {_EmptyDict, Object}:
+            known = item if isinstance(item, Object) else found
+            found = Object([Property(each.name, each.dtype, False) for each in getattr(known, "properties", [])])
         elif isinstance(found, Object) and isinstance(item, Object):
             found = _merge(found, item)
         elif isinstance(found, Array) and isinstance(item, Array):
             inner = _common([found.dtype, item.dtype])
             found = Array(AnyType() if inner is None else inner)
-        elif found != item:
+        else:
             raise _Unknown(f"values of {found!r} beside values of {item!r}")
+    return found
+
+
+def _told(found: AnyColumnType) -> AnyColumnType:
+    """The type as a schema has it, which says nothing of what was empty."""
+    match found:
+        case AnyType():
+            return AnyType()
+        case Array(dtype=inner):
+            return Array(_told(inner))
+        case Object(properties=properties):
+            return Object([Property(each.name, _told(each.dtype), each.required) for each in properties])
     return found
 
 

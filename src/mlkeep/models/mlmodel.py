@@ -20,6 +20,7 @@ from mlkeep.models.example import read_example, read_example_params
 from mlkeep.models.info import ModelInfo
 from mlkeep.models.schema import ParamSchema, Schema
 from mlkeep.models.signature import ModelSignature
+from mlkeep.models.yaml_text import read_yaml, write_yaml
 from mlkeep.version import __version__
 
 MLMODEL_FILE = "MLmodel"
@@ -90,7 +91,7 @@ class Model:
         file = local_folder(path)
         file = file / MLMODEL_FILE if file.is_dir() or file.name != MLMODEL_FILE else file
         try:
-            content = yaml.safe_load(file.read_text(encoding="utf-8"))
+            content = read_yaml(file.read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError) as error:
             raise NotFound(f'Could not find an "{MLMODEL_FILE}" configuration file at "{file.parent}"') from error
         except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -177,7 +178,7 @@ class Model:
             InvalidInput: something in it, such as a value of `metadata`, is not made of dicts, lists, numbers and text.
         """
         try:
-            text: str | None = yaml.safe_dump(self.to_dict(), stream=stream, default_flow_style=False)
+            text = write_yaml(self.to_dict(), stream, sort_keys=True)
         except yaml.representer.RepresenterError as error:
             raise InvalidInput(
                 f"MLmodel cannot hold {error.args[-1]!r}: metadata and configurations are made of dicts, lists, numbers, "

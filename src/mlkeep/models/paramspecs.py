@@ -47,6 +47,18 @@ class ParamSpec(SchemaPart):
             raise InvalidInput(f"A parameter needs 'name', 'type' and 'default'; {missing} missing in {described!r}.")
         return cls(described["name"], type_from_dict(described), described["default"], described.get("shape"))
 
+    @classmethod
+    def validate_param_spec(cls, value: object, param_spec: ParamSpec) -> Any:
+        """`value` as what `param_spec` says. Raises InvalidInput, as `cast` does."""
+        return param_spec.cast(value)
+
+    @classmethod
+    def validate_type_and_shape(
+        cls, spec: str, value: object, value_type: AnyColumnType, shape: Sequence[int] | None
+    ) -> Any:
+        """`value` as this type and shape; `spec` names it in errors. Raises InvalidInput, as `cast` does."""
+        return cls(spec, value_type, None, shape).cast(value)
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "name": self.name,
@@ -124,6 +136,8 @@ def enforce_params(params: Mapping[Any, Any] | None, schema: ParamSchema | None)
     Raises:
         InvalidInput: `params` is no dict, or a value cannot be converted without loss.
     """
+    if params is None and schema is None:
+        return {}
     if params is not None and not isinstance(params, Mapping):
         raise InvalidInput(f"Parameters must be a dictionary. Got type '{type(params).__name__}'.")
     given = {str(name): value for name, value in (params or {}).items()}

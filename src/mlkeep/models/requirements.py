@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import logging
 import re
 import sys
@@ -17,6 +16,7 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 
 from mlkeep.core.errors import InvalidInput
 from mlkeep.models.distributions import installed, source_of
+from mlkeep.models.installed import installed_version
 from mlkeep.version import __version__
 
 PipRequirements: TypeAlias = str | Path | Iterable[str]
@@ -95,11 +95,8 @@ def inferred(
 
 def pinned(distribution: str) -> str:
     """`name==version` as installed, without a local label such as `+cpu`; the bare name if it is not installed."""
-    try:
-        version = importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return distribution
-    return f"{distribution}=={version.partition('+')[0]}"
+    version = installed_version(distribution)
+    return f"{distribution}=={version.partition('+')[0]}" if version else distribution
 
 
 def parse(pip_requirements: PipRequirements) -> Requirements:

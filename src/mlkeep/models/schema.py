@@ -41,6 +41,7 @@ __all__ = [
     "Property",
     "Schema",
     "SparkMLVector",
+    "TensorInfo",
     "TensorSpec",
 ]
 
@@ -73,6 +74,31 @@ class ColSpec(SchemaPart):
     def __repr__(self) -> str:
         name = "" if self.name is None else f"{self.name!r}: "
         return f"{name}{self.type!r} ({'required' if self.required else 'optional'})"
+
+
+class TensorInfo:
+    """The numpy type and the shape of a tensor, without its name.
+
+    Raises:
+        TypeError: `dtype` is no `numpy.dtype`, or `shape` no list or tuple.
+    """
+
+    def __init__(self, dtype: np.dtype[Any], shape: Sequence[int]) -> None:
+        spec = TensorSpec(dtype, shape)
+        self.dtype, self.shape = spec.type, spec.shape
+
+    @classmethod
+    def from_json_dict(cls, **described: Any) -> TensorInfo:
+        """What `described` (its JSON, as keywords) stands for. Raises InvalidInput."""
+        spec = TensorSpec.from_json_dict(**{"tensor-spec": described})
+        return cls(spec.type, spec.shape)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What JSON says of it."""
+        return {"dtype": _dtype_name(self.dtype), "shape": self.shape}
+
+    def __repr__(self) -> str:
+        return f"Tensor({_dtype_name(self.dtype)!r}, {self.shape!r})"
 
 
 class TensorSpec(SchemaPart):
@@ -231,7 +257,9 @@ class Schema(SchemaPart):
         """
         columns = [item for item in self.inputs if isinstance(item, ColSpec)]
         if len(columns) < len(self.inputs):
-            raise InvalidInput("TensorSpec cannot be converted to spark dataframe")
+            raise InvalidInput(
+                "A schema of tensors (TensorSpec) cannot be converted to one of Spark: its frames have columns."
+            )
         if len(columns) == 1 and columns[0].name is None:
             return columns[0].type.to_spark()
         types = spark_types()

@@ -37,6 +37,17 @@ def enforce_tensors(data: Any, schema: Schema) -> Any:
     return {str(spec.name): _check(given[spec.name], spec) for spec in specs}
 
 
+def has_shape(data: Any, spec: TensorSpec) -> bool:
+    """Whether an array or matrix has the shape of a tensor, in which -1 is any length."""
+    shape = data.shape
+    if len(shape) != len(spec.shape):
+        return False
+    for size, wanted in zip(shape, spec.shape, strict=True):  # noqa: SIM110 - it is asked at every call
+        if size != wanted and wanted != -1:  # noqa: PLR1714 - as above
+            return False
+    return True
+
+
 def _one(data: Any, spec: TensorSpec) -> Any:
     if isinstance(data, pd.DataFrame):
         if data.shape[1] == 1:
@@ -61,9 +72,7 @@ def _check(data: Any, spec: TensorSpec) -> Any:
         )
     if not _same_type(data.dtype, spec.type):
         raise InvalidInput(f"dtype of input {data.dtype} does not match expected dtype {spec.type}")
-    if len(data.shape) != len(spec.shape) or any(
-        wanted not in {-1, size} for size, wanted in zip(data.shape, spec.shape, strict=True)
-    ):
+    if not has_shape(data, spec):
         raise InvalidInput(f"Shape of input {data.shape} does not match expected shape {spec.shape}.")
     return data
 

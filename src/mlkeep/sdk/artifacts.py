@@ -50,7 +50,7 @@ def download_artifacts(
     """
     uri = _asked_uri(artifact_uri, run_id, artifact_path)
     missing: NotFound | None = None
-    for place in _places(uri, tracking_uri, registry_uri):
+    for place in places_named(uri, tracking_uri, registry_uri):
         try:
             return _fetched(place, tracking_uri or config.get_tracking_uri(), dst_path)
         except NotFound as err:
@@ -69,7 +69,7 @@ def list_artifacts(
     If there is nothing there and the path is a pattern: the files that match it, however deep.
     """
     uri = _asked_uri(artifact_uri, run_id, artifact_path)
-    for place in _places(uri, tracking_uri, None):
+    for place in places_named(uri, tracking_uri, None):
         root, path = ArtifactRoot(place.root, tracking_uri or config.get_tracking_uri()), paths.checked(place.path)
         found = root.list(path)
         if not found and globs.may_be_pattern(path):
@@ -124,7 +124,7 @@ def verify_artifacts(
 
 def _located(uri: str, tracking_uri: str | None) -> Iterator[tuple[ArtifactRoot, str]]:
     """The roots and paths that a URI may mean. That of a file is its folder and its name."""
-    for place in _places(uri, tracking_uri, None):
+    for place in places_named(uri, tracking_uri, None):
         root, path = ArtifactRoot(place.root, tracking_uri or config.get_tracking_uri()), paths.checked(place.path)
         yield root, path
         above, name = _divided(place.root)
@@ -133,10 +133,10 @@ def _located(uri: str, tracking_uri: str | None) -> Iterator[tuple[ArtifactRoot,
 
 
 def _fetched(place: Place, tracking_uri: str, dst_path: str | None) -> str:
-    local = _local(place)
+    local = local_folder(place)
     if local is not None and dst_path is None and local.exists():
         return str(local)
-    found = _sought(place, tracking_uri)
+    found = sought(place, tracking_uri)
     if dst_path is not None:
         target = Path(dst_path)
     else:
@@ -148,12 +148,12 @@ def _fetched(place: Place, tracking_uri: str, dst_path: str | None) -> str:
     return str(base)
 
 
-def _local(place: Place) -> Path | None:
+def local_folder(place: Place) -> Path | None:
     """The place as a path, if it is one in this machine's file system."""
     return local_path(place.root) / paths.checked(place.path) if is_local(place.root) else None
 
 
-class _Found(msgspec.Struct, frozen=True):
+class Found(msgspec.Struct, frozen=True):
     """Files to download. They land under `name`, "" if that is not one thing, but several."""
 
     root: ArtifactRoot
@@ -162,38 +162,38 @@ class _Found(msgspec.Struct, frozen=True):
     name: str
 
 
-def _sought(place: Place, tracking_uri: str) -> _Found:
-    """Raises NotFound."""
+def sought(place: Place, tracking_uri: str) -> Found:
+    """What a download of a place brings. Raises NotFound; Damaged: something of it is lost."""
     root, path = ArtifactRoot(place.root, tracking_uri), paths.checked(place.path)
     if path:
         return _below(root, path)
     if place.root.startswith(("http://", "https://")):
         name = paths.checked_file(unquote(urlsplit(place.root).path).rpartition("/")[2] or "index.html")
-        return _Found(root, [Wanted("", name, root.size("") or 0)], {}, name)
+        return Found(root, [Wanted("", name, root.size("") or 0)], {}, name)
     above, name = _divided(place.root)
     # All of a run or model lies in the target itself, a folder by its own URI in one of its name, as MLflow has it.
     folder = name if place.is_uri else place.stands_for
     try:
         expected = root.recorded()
         files = [Wanted(one.path, paths.joined(folder, one.name), one.size) for one in root.wanted("", expected)]
-        return _Found(root, files, expected, folder)
+        return Found(root, files, expected, folder)
     except NotFound:
         if not name:
             raise
     return _below(ArtifactRoot(above, tracking_uri), paths.checked(name))  # the URI is that of a file, or a pattern
 
 
-def _below(root: ArtifactRoot, path: str) -> _Found:
+def _below(root: ArtifactRoot, path: str) -> Found:
     """The file or folder `path`; or else the files that match it."""
     try:
         expected = root.recorded(path)
-        return _Found(root, root.wanted(path, expected), expected, path.rpartition("/")[2])
+        return Found(root, root.wanted(path, expected), expected, path.rpartition("/")[2])
     except NotFound:
         files = _matching(root, path) if globs.may_be_pattern(path) else []
         if not files:
             raise
     wanted = [Wanted(info.path, info.path, info.file_size or 0) for info in files]
-    return _Found(root, wanted, root.recorded(globs.plain_folder(path)), "")
+    return Found(root, wanted, root.recorded(globs.plain_folder(path)), "")
 
 
 def _matching(root: ArtifactRoot, pattern: str) -> list[FileInfo]:
@@ -213,7 +213,8 @@ def _divided(uri: str) -> tuple[str, str]:
     return root + "/".join(segments[:kept]) or ".", "/".join(segments[kept:])
 
 
-def _places(uri: str, tracking_uri: str | None, registry_uri: str | None) -> Iterator[Place]:
+def places_named(uri: str, tracking_uri: str | None = None, registry_uri: str | None = None) -> Iterator[Place]:
+    """See `places_of`; the servers are those that are set, unless they are given."""
     registry = registry_uri or tracking_uri or config.get_registry_uri()
     return places_of(uri, tracking_uri or config.get_tracking_uri(), registry)
 

@@ -146,8 +146,13 @@ def plan_for(store: ArtifactStore) -> Plan:
 
 def cache() -> Cache | None:
     """The cache of downloads; None if there is to be none."""
-    most = int(settings.number("CACHE_MAX_BYTES", _CACHE_BYTES, most=_TIB * MIB))
+    most = cache_limit()
     return _cache_at(cache_folder(), most) if most else None
+
+
+def cache_limit() -> int:
+    """Bytes that the cache may take; 0 if there is to be none."""
+    return int(settings.number("CACHE_MAX_BYTES", _CACHE_BYTES, most=_TIB * MIB))
 
 
 def cache_folder() -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,17 @@ from mlkeep.core.errors import InvalidInput, NotFound
 from mlkeep.models.enforcement import enforce_schema
 from mlkeep.models.example import InputExample, read_example, read_example_params
 from mlkeep.models.signature import infer_signature
+
+
+class Point:
+    """As a model of pydantic, which need not be installed."""
+
+    def __init__(self, x: int) -> None:
+        self.x = x
+
+    def model_dump(self) -> dict[str, int]:
+        return {"x": self.x}
+
 
 FILES = {"artifact_path": "input_example.json", "serving_input_path": "serving_input_example.json"}
 
@@ -35,6 +47,43 @@ FILES = {"artifact_path": "input_example.json", "serving_input_path": "serving_i
             '{"dataframe_split": {"data": [[1, 2]]}}',
         ),
         (np.array([[1.5]], "float32"), {"type": "ndarray"}, "[[1.5]]", '{"inputs": [[1.5]]}'),
+        (np.array([1.5, np.nan]), {"type": "ndarray"}, "[1.5, null]", '{"inputs": [1.5, null]}'),
+        (
+            pd.DataFrame(
+                {"a": [pd.Timestamp("2026-01-01 02:00"), None], "b": [b"x", None], "c": pd.array([1, None], "Int64")}
+            ),
+            {"type": "dataframe", "pandas_orient": "split"},
+            '{"columns": ["a", "b", "c"], "data": [["2026-01-01T02:00:00", "eA==\\n", 1], [null, null, null]]}',
+            """{"dataframe_split": {"columns": ["a", "b", "c"],
+                "data": [["2026-01-01T02:00:00", "eA==\\n", 1], [null, null, null]]}}""",
+        ),
+        (
+            dt.date(2026, 1, 1),
+            {"type": "json_object"},
+            '"2026-01-01"',
+            '{"inputs": "2026-01-01"}',
+        ),
+        ([np.float32(1.5), np.int64(2)], {"type": "json_object"}, "[1.5, 2]", '{"inputs": [1.5, 2]}'),
+        (True, {"type": "json_object"}, "true", '{"inputs": true}'),
+        (Point(x=1), {"type": "json_object"}, '{"x": 1}', '{"inputs": {"x": 1}}'),
+        (
+            pd.DataFrame({"a": pd.Series([1, None], dtype=object)}),
+            {"type": "dataframe", "pandas_orient": "split"},
+            '{"columns": ["a"], "data": [[1], [null]]}',
+            '{"dataframe_split": {"columns": ["a"], "data": [[1], [null]]}}',
+        ),
+        (
+            (pd.DataFrame({"a": [1]}), {"t": [1, 2]}),
+            {"type": "dataframe", "pandas_orient": "split", "params": "true"},
+            '{"inputs": {"columns": ["a"], "data": [[1]]}, "params": {"t": [1, 2]}}',
+            '{"dataframe_split": {"columns": ["a"], "data": [[1]]}, "params": {"t": [1, 2]}}',
+        ),
+        (
+            sparse.csc_matrix([[0.5, 2]]),
+            {"type": "sparse_matrix_csc"},
+            '{"data": [0.5, 2.0], "indices": [0, 0], "indptr": [0, 1, 2], "shape": [1, 2]}',
+            '{"inputs": [[0.5, 2.0]]}',
+        ),
         ({"x": np.array([1])}, {"type": "ndarray"}, '{"x": [1]}', '{"inputs": {"x": [1]}}'),
         ({"x": 1}, {"type": "json_object"}, '{"x": 1}', '{"inputs": {"x": 1}}'),
         ({"messages": []}, {"type": "json_object"}, '{"messages": []}', '{"messages": []}'),
@@ -95,6 +144,20 @@ def test_arrays_and_params_come_back(tmp_path: Path) -> None:
     found = read_example(tmp_path, example.info, schema)
     np.testing.assert_array_equal(found, array, strict=True)
     assert read_example_params(tmp_path, example.info) == {"t": 0.5}
+
+
+@pytest.mark.parametrize("with_schema", [False, True])
+def test_nan_and_sparse_matrices_come_back(tmp_path: Path, with_schema: bool) -> None:
+    for number, given in enumerate(
+        (np.array([[1.5, np.nan]]), sparse.csr_matrix([[0, 2.5]]), {"a": np.array([np.nan, 1])})
+    ):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        example = InputExample(given)
+        example.write(folder)
+        found = read_example(folder, example.info, infer_signature(given).inputs if with_schema else None)
+        assert type(found) is type(given)
+        assert repr(found) == repr(given)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa  # type: ignore[import-untyped]  # it has no types
 import pytest
 from scipy import sparse
+from sklearn.linear_model import LinearRegression
 
+import mlkeep.sklearn
 from mlkeep.core.errors import InvalidInput
 from mlkeep.models.signature import infer_signature
 
@@ -69,10 +74,27 @@ def test_a_column_of_numbers_or_times_has_the_type_of_its_values(dtype: str, exp
         (pd.Series(["x", "y"], dtype="category"), ("string", True)),
         (pd.Series([1, 2], dtype=object), ("long", True)),
         (pd.Series([1.5, 2.5], dtype=object), ("double", True)),
+        (pd.Series([1, 1.5], dtype=object), ("double", True)),
+        (pd.Series([1, 2], dtype="category"), ("long", True)),
+        ([dt.date(2026, 1, 1), None], ("datetime", False)),
+        (["x", None], ("string", False)),
+        ([b"x", None], ("binary", False)),
+        (pd.array([True, None], dtype="boolean"), ("boolean", False)),
+        (pd.array([1.5, None], dtype="Float64"), ("double", False)),
+        (pd.array(["x", None], dtype="string"), ("string", False)),
+        (pd.array([1, None], dtype="int64[pyarrow]"), ("long", False)),
+        (pd.array([1.5], dtype="float[pyarrow]"), ("float", True)),
+        (pd.array([dt.date(2026, 1, 1)], dtype="date32[pyarrow]"), ("datetime", True)),
+        (
+            pd.Series([[1, 2]], dtype=pd.ArrowDtype(pa.list_(pa.int64()))),
+            ({"type": "array", "items": {"type": "long"}}, True),
+        ),
+        (pd.arrays.SparseArray([0, 1]), ("long", True)),
+        ([{}], ("any", True)),
+        ([[{}]], ({"type": "array", "items": {"type": "any"}}, True)),
         ([b"x", bytearray(b"y")], ("binary", True)),
         ([dt.date(2026, 1, 1)] * 2, ("datetime", True)),
         (pd.to_datetime(["2026-01-01"]).tz_localize("UTC"), ("datetime", True)),
-        (["x", None], ("string", False)),
         ([1.5, None], ("double", False)),
         (pd.Series([1, None], dtype=object), ("double", False)),
         (pd.Series([True, None], dtype=object), ("boolean", False)),
@@ -111,6 +133,8 @@ def test_a_column_of_objects_has_the_type_they_share(values: Any, expected: Any)
         pd.DataFrame({"a": np.array([1], dtype="uint64")}),
         pd.DataFrame({"a": pd.to_timedelta(["1s"])}),
         pd.DataFrame({"a": [Decimal("1.5")]}),
+        pd.DataFrame({"a": [{1}]}),
+        pd.DataFrame(np.zeros((1, 2)), columns=["a", "a"]),
         pd.DataFrame(),
         np.array(3),
         [1, "x"],
@@ -122,6 +146,40 @@ def test_a_column_of_objects_has_the_type_they_share(values: Any, expected: Any)
 )
 def test_data_no_schema_can_describe_is_anything(data: Any) -> None:
     assert inputs(data) == ANY
+
+
+@pytest.mark.parametrize(
+    ("values", "advice"),
+    [
+        (np.array([1], dtype="uint64"), "column 'b' of type uint64 .* convert it to int64"),
+        (pd.to_timedelta(["1s"]), "column 'b' of type timedelta64.* convert it to seconds, as float64"),
+        ([1j], "column 'b' of type complex128 .* two columns of float64"),
+        ([Decimal("1.5")], "column 'b' of type object .* values of type Decimal.* float64, or to text"),
+        (pd.Series([1, "x"], dtype=object), "column 'b' of type object .* long beside .* string.* one type"),
+    ],
+)
+def test_a_column_no_schema_can_describe_is_an_error_that_names_it(
+    values: Any, advice: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = pd.DataFrame({"b": values})
+    assert inputs(frame) == ANY
+    [told] = caplog.records
+    assert told.levelname == "ERROR"
+    assert re.search(f"for the inputs: {advice}", told.getMessage())
+    monkeypatch.setenv("MLKEEP_REQUIRE_SIGNATURE", "1")
+    with pytest.raises(InvalidInput, match=advice):
+        infer_signature(frame)
+
+
+def test_a_signature_can_be_required(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLKEEP_REQUIRE_SIGNATURE", "1")
+    frame = pd.DataFrame({"a": [0.0, 1.0]})
+    model = LinearRegression().fit(frame, [0, 1])
+    for example, message in ((None, "neither a signature nor an input example"), (["text"], "predicting on the input")):
+        with pytest.raises(InvalidInput, match=message):
+            mlkeep.sklearn.save_model(model, tmp_path / "m", input_example=example)
+    assert list(tmp_path.iterdir()) == []
+    mlkeep.sklearn.save_model(model, tmp_path / "m", input_example=frame)
 
 
 @pytest.mark.parametrize(

@@ -21,3 +21,10 @@ __all__ = [
     "persist_pretrained_model",
     "save_model",
 ]
+
+import importlib
+
+from mlkeep.flavors.frameworks import needed
+
+with needed("transformers"):  # before the parts that stand on torch: this extra brings both
+    importlib.import_module("transformers")
