@@ -1,6 +1,13 @@
 """Hugging Face transformers: pipelines, their components, and checkpoints."""
 
-from mlkeep.flavors.transformers.flavor import (
+import importlib
+
+from mlkeep.flavors.frameworks import needed
+
+with needed("transformers"):  # before the parts that stand on torch, as this extra brings both
+    importlib.import_module("transformers")
+
+from mlkeep.flavors.transformers.flavor import (  # noqa: E402 - as said above
     FLAVOR_NAME,
     get_default_conda_env,
     get_default_pip_requirements,
@@ -21,10 +28,3 @@ __all__ = [
     "persist_pretrained_model",
     "save_model",
 ]
-
-import importlib
-
-from mlkeep.flavors.frameworks import needed
-
-with needed("transformers"):  # before the parts that stand on torch: this extra brings both
-    importlib.import_module("transformers")
