@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 import msgspec
 
@@ -40,7 +40,7 @@ _log = logging.getLogger(__name__)
 
 
 class EnvManager(enum.Enum):
-    """What makes the environment that a model runs in; the names are MLflow's."""
+    """What makes the environment that a model runs in; the names are MLflow's. Raises InvalidInput: there is no such."""
 
     LOCAL = "local"
     """None: it is the one that runs here."""
@@ -50,6 +50,10 @@ class EnvManager(enum.Enum):
     """As `uv` if there is one, else the venv and pip of this Python."""
 
     CONDA = "conda"
+
+    @classmethod
+    def _missing_(cls, value: object) -> NoReturn:
+        raise InvalidInput(f"env_manager: {value!r} is unknown; choose one of {', '.join(each.value for each in cls)}.")
 
 
 class Environment(msgspec.Struct, frozen=True):

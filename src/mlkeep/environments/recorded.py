@@ -15,6 +15,7 @@ import msgspec
 import yaml
 
 from mlkeep.core.errors import InvalidInput
+from mlkeep.core.yaml_text import read_yaml
 from mlkeep.models.environment import CONDA_FILE, CONSTRAINTS_FILE, PYTHON_ENV_FILE, REQUIREMENTS_FILE
 from mlkeep.models.requirements import name_of, parse
 
@@ -115,9 +116,9 @@ def recorded(folder: Path, python_version: object = None) -> RecordedEnvironment
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
         raise InvalidInput(f"{path} cannot be read: {error}") from error
     return content if isinstance(content, dict) else {}

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from mlkeep.core.errors import MlkeepException
+from mlkeep.core.errors import MlkeepException, NotInstalled
 from mlkeep.core.manifest import StoredFile
 from mlkeep.core.proofs import Proof, digest_of_files, is_of_model
 from mlkeep.environments import trial
@@ -51,7 +51,8 @@ def verify(model_uri: str, env_manager: str = "uv", *, record: bool = True, home
 
     Raises:
         NotFound: there is no such model.
-        NotInstalled: the environment manager is not there.
+        InvalidInput: the environment manager is unknown.
+        NotInstalled: it is not there.
         MlkeepException: the model cannot be fetched, or the proof not be recorded.
     """
     manager = EnvManager(env_manager)
@@ -89,9 +90,9 @@ def _tried(folder: Path, model: Model, manager: EnvManager, proof: Proof, home: 
         conf = model.flavor(PYFUNC)
         wanted = recorded(folder, conf.get("python_version"))
         environment = None if manager is EnvManager.LOCAL else build(wanted, manager, home)
+    except NotInstalled:
+        raise  # it is this machine that lacks something, not the model
     except MlkeepException as error:
-        if error.error_code == "INVALID_PARAMETER_VALUE" and isinstance(error, ModuleNotFoundError):
-            raise  # it is this machine that lacks something, not the model
         return Verified(proof=msgspec.structs.replace(proof, reason=error.message[:_MAX_REASON]))
     built_s = time.monotonic() - started
     told = _run(folder, environment)

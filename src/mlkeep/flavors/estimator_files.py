@@ -12,6 +12,7 @@ import msgspec
 from mlkeep.core.errors import InvalidInput
 from mlkeep.core.model_files import HARMLESS_TYPES, PICKLE_FORMATS, estimator_file, is_pickled_estimator
 from mlkeep.flavors import pickling, skops_files
+from mlkeep.models.inside import inside
 
 SKOPS = "skops"
 PICKLE = "pickle"
@@ -100,11 +101,11 @@ def read(folder: Path, conf: Mapping[str, Any]) -> Any:
 
     Raises:
         NotFound: its file is missing.
+        InvalidInput: its file is not inside the folder, or it is a skops file with types that nobody trusts.
         Forbidden: it is a pickle, or has types that only the folder trusts, and pickles are forbidden here.
-        InvalidInput: it is a skops file with types that nobody trusts.
         Damaged: it cannot be read.
     """
-    path = folder / estimator_file(conf)
+    path = inside(folder, estimator_file(conf), "pickled_model or data")
     if is_pickled_estimator(conf):
         return pickling.load(path)
     return skops_files.load(path, list(conf.get("skops_trusted_types") or []))

@@ -9,29 +9,27 @@ run only where pickles are allowed.
 from __future__ import annotations
 
 import importlib
-import os.path
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from mlkeep.core.errors import Damaged, Forbidden, InvalidInput, NotFound
-from mlkeep.flavors import pickling
+from mlkeep.flavors import pickle_policy
+from mlkeep.models.inside import inside
 
 _WHERE_IN_SOURCE = re.compile(r"^(\[[\d:]+\] )?(\S+?:\d+: )?")
 
 
-def data_file(folder: Path, conf: Mapping[str, Any]) -> Path:
-    """The file of the model in `folder` that `conf`, the settings of a flavor, names as `data`.
+def data_file(folder: Path, conf: Mapping[str, Any], default: str | None = None) -> Path:
+    """The file of the model in `folder` that `conf`, the settings of a flavor, names as `data`, else `default`.
 
     Raises:
         InvalidInput: it names none, or one outside the folder.
         NotFound: it is missing.
     """
-    named = conf.get("data")
-    if not isinstance(named, str) or os.path.normpath(named).startswith(("..", os.sep)):
-        raise InvalidInput(f"data: MLmodel in {folder} names {named!r}, which is no file inside the folder.")
-    path = folder / named
+    named = conf.get("data") or default
+    path = inside(folder, named, "data")
     if not path.is_file():
         raise NotFound(f"The model needs the file {named}, which is not in {folder}.")
     return path
@@ -45,8 +43,8 @@ def unreadable(path: Path, framework: str, error: Exception) -> Damaged:
     )
 
 
-def first_line(error: Exception) -> str:
-    """What a native library says, as one sentence: without place in its source, and without stack."""
+def first_line(error: object) -> str:
+    """What a library says, as one sentence: without place in its source, and without stack."""
     line = next(iter(str(error).strip().splitlines()), type(error).__name__)
     return f"{_WHERE_IN_SOURCE.sub('', line).strip().rstrip('.:')}."
 
@@ -116,13 +114,13 @@ def _in_code(folder: Path, code: object, module: str) -> Path | None:
     parts = module.split(".")
     if not code or not all(part.isidentifier() for part in parts):
         return None
-    place = folder / str(code) / Path(*parts)
+    place = inside(folder, code, "code") / Path(*parts)
     return next((file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file()), None)
 
 
 def _check_allowed(file: Path, named: object) -> None:
     try:
-        pickling.check_allowed(file)
+        pickle_policy.check_allowed(file)
     except Forbidden as error:
         raise Forbidden(
             f"model_class: {named!r} is defined in {file.name}, which came with the model. Where pickles are forbidden "

@@ -24,6 +24,7 @@ from mlkeep.models.environment import conda_environment
 from mlkeep.models.example import split_params
 from mlkeep.models.inference import infer_schema
 from mlkeep.models.info import ModelInfo
+from mlkeep.models.inside import inside
 from mlkeep.models.mlmodel import Model
 from mlkeep.models.requirements import OWN_REQUIREMENT, CondaEnv, PipRequirements, pinned
 from mlkeep.models.schema import Schema
@@ -207,7 +208,7 @@ def _load(
     custom_objects: Mapping[str, Any] | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> Any:
-    data = folder / str(conf.get("data") or _DATA)
+    data = inside(folder, conf.get("data") or _DATA, "data")
     if conf.get("save_exported_model"):
         # Only here, for the same reason as above.
         from mlkeep.flavors.saved_models import load_saved_model

@@ -9,6 +9,7 @@ from typing import Any
 
 from mlkeep.core.errors import InvalidInput
 from mlkeep.models.environment import REQUIREMENTS_FILE
+from mlkeep.models.inside import inside
 
 
 def load_with(loader_module: str, folder: Path, conf: Mapping[str, Any], config: dict[str, Any]) -> Any:
@@ -31,5 +32,5 @@ def load_with(loader_module: str, folder: Path, conf: Mapping[str, Any], config:
         raise InvalidInput(
             f"The model is loaded by the module {loader_module!r}, which has no function _load_pyfunc(data_path)."
         )
-    data = str(folder / str(conf["data"])) if conf.get("data") else str(folder)
+    data = str(inside(folder, conf["data"], "data")) if conf.get("data") else str(folder)
     return load(data, config) if "config" in conf else load(data)

@@ -12,7 +12,7 @@ from typing import Any
 from mlkeep.core import model_files, uris
 from mlkeep.core.entities import LoggedModel
 from mlkeep.core.errors import NoSuchEndpoint, NotFound
-from mlkeep.flavors import pickling
+from mlkeep.flavors import pickle_policy
 from mlkeep.flavors.own_code import add_code, code_folder, warn_of_other_modules
 from mlkeep.flavors.table import PYFUNC
 from mlkeep.models import digests
@@ -43,7 +43,7 @@ def fetch(model_uri: str | Path, dst_path: str | None = None) -> Path:
 
 def fetch_flavor(model_uri: str | Path, flavor: str, dst_path: str | None = None) -> tuple[Path, Model, dict[str, Any]]:
     """The folder of the model at `model_uri`, its MLmodel, and the settings of `flavor`; modules that came with the
-    model can be imported afterwards.
+    model can be imported afterwards, but where pickles are forbidden (see `own_code.code_folder`).
 
     The model's files are those that were saved, if its MLmodel tells of their digests. Of a folder that was downloaded
     just now, whose bytes were checked on the way, only the sizes of files are looked at.
@@ -56,11 +56,17 @@ def fetch_flavor(model_uri: str | Path, flavor: str, dst_path: str | None = None
     folder = fetch(model_uri, dst_path)
     model = Model.load(folder)
     conf = model.flavor(flavor)
-    if pickling.forbidden_by() is not None:
+    if (policy := pickle_policy.forbidden_by()) is not None:
         _refuse_pickles(folder, model)
     is_known = not uris.is_local(str(model_uri)) and (dst_path is not None or was_checked(folder))
     digests.check(folder, model.digests, contents=not is_known)
     code = code_folder(folder, conf)
+    if code is None and conf.get("code") and policy is not None:
+        _log.warning(
+            "The modules that came with the model, in %s, cannot be imported: %s forbids to run what a folder brings. "
+            "Install what the model needs of them.",
+            *(conf["code"], policy),
+        )
     if flavor != PYFUNC:  # which loads under `own_modules`
         warn_of_other_modules(code)
     add_code(code)
@@ -70,7 +76,7 @@ def fetch_flavor(model_uri: str | Path, flavor: str, dst_path: str | None = None
 def _refuse_pickles(folder: Path, model: Model) -> None:
     files = [file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()]
     for pickled in model_files.pickles(model.to_dict(), files):
-        pickling.check_allowed(folder / pickled)
+        pickle_policy.check_allowed(folder / pickled)
 
 
 def get_model_info(model_uri: str) -> ModelInfo:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mlkeep.core.errors import Damaged, InvalidInput, NotFound
-from mlkeep.flavors import model_logging, saving
+from mlkeep.flavors import inspecting, model_logging, saving
 from mlkeep.flavors.frameworks import needed
 from mlkeep.flavors.loading import fetch_flavor
 from mlkeep.models.environment import conda_environment
@@ -109,7 +109,7 @@ def load_model(model_uri: str | Path, dst_path: str | None = None) -> onnx.Model
         Damaged: it cannot be read.
     """
     folder, _, conf = fetch_flavor(model_uri, FLAVOR_NAME, dst_path)
-    path = folder / str(conf.get("data") or _FILE)
+    path = inspecting.data_file(folder, conf, _FILE)
     try:
         return onnx.load(path)
     except (FileNotFoundError, onnx.checker.ValidationError) as error:
@@ -121,7 +121,7 @@ def load_model(model_uri: str | Path, dst_path: str | None = None) -> onnx.Model
 def load_pyfunc(folder: Path, conf: Mapping[str, Any], model_config: dict[str, Any]) -> Any:  # noqa: ARG001 - graphs have no configuration
     """The model in `folder` as a function; see `mlkeep.flavors.table.Loader`."""
     own = Model.load(folder).flavors.get(FLAVOR_NAME, {})
-    path = folder / str(conf.get("data") or own.get("data") or _FILE)
+    path = inspecting.data_file(folder, {"data": conf.get("data") or own.get("data")}, _FILE)
     return OnnxSession(path, own.get("providers"), own.get("onnx_session_options"))
 
 

@@ -12,16 +12,29 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from mlkeep.flavors import pickle_policy
+from mlkeep.flavors.table import is_code
+from mlkeep.models.inside import inside
+
 _log = logging.getLogger(__name__)
 
 _swapping = threading.RLock()
 
 
 def code_folder(folder: Path, conf: Mapping[str, Any]) -> Path | None:
-    """The folder of modules that came with the model in `folder`, if any did."""
-    code = conf.get("code")
-    path = (folder / str(code)).resolve() if code else None
-    return path if path is not None and path.is_dir() else None
+    """The folder of modules that came with the model in `folder`, if any did that may be imported.
+
+    Where pickles are forbidden, those of a model that is data may not: whatever anything imports later would come from
+    there, so that a folder need not hold a pickle to run code.
+
+    Raises:
+        InvalidInput: it is not inside `folder`.
+    """
+    if not conf.get("code"):
+        return None
+    path = inside(folder, conf["code"], "code").resolve()
+    is_allowed = pickle_policy.forbidden_by() is None or is_code(conf)
+    return path if is_allowed and path.is_dir() else None
 
 
 def add_code(code: Path | None) -> None:

@@ -1,33 +1,26 @@
-"""Pickles that MLflow reads, MLflow's pickles read here, and the policy that forbids them."""
+"""Pickles that MLflow reads, and MLflow's pickles read here."""
 
 from __future__ import annotations
 
-import bz2
 import dis
-import gzip
 import importlib
 import io
-import lzma
-import os
 import pickle
 import struct
 import types
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 import cloudpickle
 from cloudpickle.cloudpickle import subimport
 
-from mlkeep.core.errors import Damaged, Forbidden, InvalidInput, MlkeepException, NotFound
-from mlkeep.flavors import python_model
+from mlkeep.core.errors import InvalidInput, MlkeepException
+from mlkeep.flavors import pickle_policy, python_model
+from mlkeep.flavors.compression import damaged, read_plain
 from mlkeep.flavors.type_hint_pickles import FuncInfo, validate_model_input
 from mlkeep.models.signature import ModelSignature
 from mlkeep.models.type_hints import TypeHints
-
-POLICY_VARIABLES = ("MLKEEP_ALLOW_PICKLE", "MLFLOW_ALLOW_PICKLE_DESERIALIZATION")
-_NO = {"0", "false", "no", "off"}
 
 _OURS: dict[tuple[str, str], Any] = {
     (python_model.LOADER_MODULE, "PythonModel"): python_model.PythonModel,
@@ -56,57 +49,17 @@ _HOMES = {
 }
 """Modules that pickles of either name, and that are ours here even where MLflow is installed."""
 
-_DECOMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
-    "lzma": lzma.decompress,
-    "bzip2": bz2.decompress,
-    "gzip": gzip.decompress,
-}
-
-
-_COMPRESSORS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
-    "lzma": (".xz", lzma.compress),
-    "bzip2": (".bz2", bz2.compress),
-    "gzip": (".gz", gzip.compress),
-}
-
-COMPRESSION_VARIABLES = ("MLKEEP_LOG_MODEL_COMPRESSION", "MLFLOW_LOG_MODEL_COMPRESSION")
-
-
-def asked_compression() -> str | None:
-    """How pickles of Python models are to be compressed, as the environment says; None for not at all.
-
-    Raises:
-        InvalidInput: it names no compression there is.
-    """
-    for variable in COMPRESSION_VARIABLES:
-        if asked := os.environ.get(variable, "").strip().lower():
-            if asked not in _COMPRESSORS:
-                raise InvalidInput(f"{variable}: {asked!r} is unknown; expected one of {sorted(_COMPRESSORS)}.")
-            return asked
-    return None
-
-
-def suffix(compression: str | None) -> str:
-    """What the name of a file ends in that is so compressed."""
-    return "" if compression is None else _COMPRESSORS[compression][0]
-
-
-def compress(path: Path, compression: str | None) -> None:
-    """Compress the file at `path`, under the same name."""
-    if compression is not None:
-        path.write_bytes(_COMPRESSORS[compression][1](path.read_bytes()))
-
 
 def dump(value: object, path: Path, *, by_value: bool = True, hinted: object = None, instead: str = "") -> set[str]:
     """Pickle `value` into `path`; gives the modules the pickle will import when it is read.
 
     With `by_value`, what is defined in a script or a notebook is part of the pickle (cloudpickle). `hinted` is a function
-    in it whose input MLflow is to check by its type hints. `instead` is what an error advises, as for `check_writing`.
+    in it whose input MLflow is to check by its type hints. `instead` is what an error advises, as for `pickle_policy.check_writing`.
 
     Raises:
         Forbidden: the policy of this process forbids pickles.
     """
-    check_writing(type(value).__name__, instead)
+    pickle_policy.check_writing(type(value).__name__, instead)
     buffer = io.BytesIO()
     pickler = Pickler(buffer, hinted=hinted) if by_value else _PlainPickler(buffer)
     pickler.dump(value)
@@ -138,66 +91,12 @@ def load(path: Path, compression: str | None = None) -> Any:
         Damaged: it ends too early, or is no pickle.
         InvalidInput: the compression is unknown, or the pickle needs a module of MLflow that mlkeep has no part for.
     """
-    check_allowed(path)
-    if compression is not None and compression not in _DECOMPRESSORS:
-        raise InvalidInput(f"python_model_compression: {compression!r} is unknown; expected {sorted(_DECOMPRESSORS)}.")
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError as error:
-        raise NotFound(f"The model needs the file {path.name}, which is not in {path.parent}.") from error
-    try:
-        plain = content if compression is None else _DECOMPRESSORS[compression](content)
-    except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
-        raise _damaged(path, f"as a file compressed with {compression}", error) from error
+    pickle_policy.check_allowed(path)
+    plain = read_plain(path, compression)
     try:
         return Unpickler(io.BytesIO(plain)).load()
     except (pickle.UnpicklingError, EOFError, struct.error) as error:
-        raise _damaged(path, "as a pickle", error) from error
-
-
-def _damaged(path: Path, how: str, error: Exception) -> Damaged:
-    return Damaged(
-        f"{path.name} in {path.parent} cannot be read {how}: {error}. The file is damaged; get it again from where the "
-        "model was logged."
-    )
-
-
-def forbidden_by() -> str | None:
-    """The setting that forbids pickles in this process, as `NAME=value`; None if they are allowed."""
-    for variable in POLICY_VARIABLES:
-        if os.environ.get(variable, "").strip().lower() in _NO:
-            return f"{variable}={os.environ[variable]}"
-    return None
-
-
-def check_allowed(path: Path) -> None:
-    """See that the policy allows reading the pickle at `path`.
-
-    Raises:
-        Forbidden: it does not.
-    """
-    if (policy := forbidden_by()) is not None:
-        raise Forbidden(
-            f"{path.name} is a pickle, and loading a pickle runs whatever code is in it; {policy} forbids that. Save the "
-            "model in a format that holds no code (scikit-learn: serialization_format='skops'), or set the variable to 1 "
-            "if you trust the file."
-        )
-
-
-def check_writing(what: str, instead: str = "") -> None:
-    """See that the policy allows pickling `what`, such as "A RandomForestClassifier".
-
-    `instead` is a sentence that says how to do without, if that can be done.
-
-    Raises:
-        Forbidden: it does not.
-    """
-    if (policy := forbidden_by()) is not None:
-        ways = f"{instead} Or set" if instead else "Set"
-        raise Forbidden(
-            f"{what} would be saved as a pickle, which runs code when it is loaded; {policy} forbids that. {ways} the "
-            "variable to 1 if those who load the model trust who saves it."
-        )
+        raise damaged(path, "as a pickle", error) from error
 
 
 class _ByName:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mlkeep.core.errors import Damaged, InvalidInput, NotFound
-from mlkeep.flavors import model_logging, saving
+from mlkeep.core.errors import Damaged, InvalidInput
+from mlkeep.flavors import inspecting, model_logging, saving
 from mlkeep.flavors.frameworks import needed
 from mlkeep.flavors.loading import fetch_flavor
 from mlkeep.models.environment import conda_environment
@@ -93,12 +93,12 @@ def load_model(model_uri: str | Path, dst_path: str | None = None) -> prophet.Pr
         Damaged: its file cannot be read.
     """
     folder, _, conf = fetch_flavor(model_uri, FLAVOR_NAME, dst_path)
-    return _load(folder / str(conf.get("data") or _FILE))
+    return _load(inspecting.data_file(folder, conf, _FILE))
 
 
 def load_pyfunc(folder: Path, conf: Mapping[str, Any], model_config: dict[str, Any]) -> Any:  # noqa: ARG001 - these models have no configuration
     """The model in `folder`, whose `predict(frame)` gives the whole forecast; see `mlkeep.flavors.table.Loader`."""
-    return _load(folder / str(conf.get("data") or _FILE))
+    return _load(inspecting.data_file(folder, conf, _FILE))
 
 
 def _save(pr_model: Any, path: str | Path, ceremony: saving.Ceremony, model: Model | None) -> Model:
@@ -127,7 +127,5 @@ def _load(path: Path) -> prophet.Prophet:
         text = path.read_text(encoding="utf-8")
         content = json.loads(text)
         return prophet.serialize.model_from_json(content if isinstance(content, str) else text)
-    except FileNotFoundError as error:
-        raise NotFound(f"The model needs the file {path.name}, which is not in {path.parent}.") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Damaged(f"{path.name} in {path.parent} is not that of a Prophet, or damaged: {error}") from error

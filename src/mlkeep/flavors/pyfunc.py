@@ -22,6 +22,7 @@ from mlkeep.flavors.python_source import ModelConfig, PythonCode, PythonSource, 
 from mlkeep.flavors.table import PYFUNC, loader_of
 from mlkeep.models.environment import CONDA_FILE, REQUIREMENTS_FILE, conda_environment
 from mlkeep.models.info import ModelInfo
+from mlkeep.models.inside import inside
 from mlkeep.models.mlmodel import Model
 from mlkeep.models.model_config import read_config
 from mlkeep.models.requirements import OWN_REQUIREMENT, CondaEnv, PipRequirements
@@ -245,7 +246,7 @@ def _saved_config(folder: Path, conf: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration a model was saved with, which may be in a file of the folder."""
     saved = conf.get("config")
     if isinstance(saved, str):
-        return read_config(folder / saved) or {}
+        return read_config(inside(folder, saved, "config")) or {}
     return dict(saved) if isinstance(saved, Mapping) else {}
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mlkeep.core.errors import InvalidInput
+from mlkeep.models.inside import inside
 from mlkeep.models.type_hints import TypeHints
 
 LOADER_MODULE = "mlflow.pyfunc.model"
@@ -192,13 +193,18 @@ def load_pyfunc(folder: Path, conf: Mapping[str, Any], model_config: dict[str, A
     # Here, because the unpickler gives the classes above out by name.
     from mlkeep.flavors.pickling import load
 
-    python_model = load(folder / str(conf.get("python_model", PICKLE_FILE)), conf.get("python_model_compression"))
+    python_model = load(
+        inside(folder, conf.get("python_model") or PICKLE_FILE, "python_model"), conf.get("python_model_compression")
+    )
     return loaded(python_model, folder, conf, model_config)
 
 
 def loaded(python_model: Any, folder: Path, conf: Mapping[str, Any], model_config: dict[str, Any]) -> LoadedPythonModel:
     """`python_model` with the artifacts in `folder` and its configuration, after its `load_context`."""
-    artifacts = {name: str((folder / entry["path"]).resolve()) for name, entry in (conf.get("artifacts") or {}).items()}
+    artifacts = {
+        name: str(inside(folder, entry["path"], "artifacts").resolve())
+        for name, entry in (conf.get("artifacts") or {}).items()
+    }
     context = PythonModelContext(artifacts, model_config)
     python_model.load_context(context=context)
     return LoadedPythonModel(python_model, context)

@@ -16,7 +16,7 @@ import cloudpickle
 import msgspec
 
 from mlkeep.core.errors import InvalidInput
-from mlkeep.flavors import model_script, pickling, python_model, saving
+from mlkeep.flavors import compression, model_script, pickling, python_model, saving
 from mlkeep.flavors.hinted import checked_example, hinted, takes_shape_of_example
 from mlkeep.flavors.loader_modules import load_with
 from mlkeep.flavors.local_modules import copy_modules, imported_by, local_modules
@@ -162,7 +162,7 @@ class PythonSource:
             modules = pickling.dump(
                 self._model, folder / conf["python_model"], hinted=hinted_function, instead=_INSTEAD_OF_PICKLES
             )
-        pickling.compress(folder / conf["python_model"], conf.get("python_model_compression"))
+        compression.compress(folder / conf["python_model"], conf.get("python_model_compression"))
         return saving.Written(
             flavors={},
             pyfunc=conf,
@@ -225,9 +225,9 @@ def _write_script(script: Path, folder: Path, conf: dict[str, Any]) -> saving.Wr
 
 def _pickle_file() -> dict[str, Any]:
     """What MLmodel says of the pickle: its name, and how it is compressed if that is asked for."""
-    compression = pickling.asked_compression()
-    named = {"python_model": python_model.PICKLE_FILE + pickling.suffix(compression)}
-    return named if compression is None else {**named, "python_model_compression": compression}
+    asked = compression.asked_compression()
+    named = {"python_model": python_model.PICKLE_FILE + compression.suffix(asked)}
+    return named if asked is None else {**named, "python_model_compression": asked}
 
 
 @contextlib.contextmanager

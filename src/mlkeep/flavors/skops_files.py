@@ -17,7 +17,7 @@ import skops.io.exceptions
 from mlkeep.core import settings
 from mlkeep.core.errors import Damaged, Forbidden, InvalidInput, NotFound
 from mlkeep.core.model_files import HARMLESS_TYPES
-from mlkeep.flavors import pickling
+from mlkeep.flavors import pickle_policy
 from mlkeep.flavors.sameness import difference
 
 TRUSTED_SETTING = "SKOPS_TRUSTED_TYPES"
@@ -90,7 +90,7 @@ def load(path: Path, trusted_by_folder: Sequence[str]) -> Any:
     if not path.is_file():
         raise NotFound(f"The model needs the file {path.name}, which is not in {path.parent}.")
     own = [name.strip() for name in (settings.setting(TRUSTED_SETTING) or "").split(",") if name.strip()]
-    policy = pickling.forbidden_by()
+    policy = pickle_policy.forbidden_by()
     believed = [name for name in trusted_by_folder if policy is None or name in HARMLESS_TYPES]
     try:
         # skops looks through the whole file before it makes anything.

@@ -6,7 +6,6 @@ way of `dfs_tmpdir`, a folder that the driver and the executors share.
 
 from __future__ import annotations
 
-import importlib
 import uuid
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -16,12 +15,13 @@ import numpy as np
 import pandas as pd
 
 from mlkeep.core.errors import InvalidInput, NotOffered
-from mlkeep.flavors import model_logging, saving
+from mlkeep.flavors import inspecting, model_logging, saving
 from mlkeep.flavors.frameworks import needed
 from mlkeep.flavors.loading import fetch_flavor
 from mlkeep.models.datatypes import SparkMLVector
 from mlkeep.models.environment import conda_environment
 from mlkeep.models.info import ModelInfo
+from mlkeep.models.inside import inside
 from mlkeep.models.mlmodel import Model
 from mlkeep.models.requirements import OWN_REQUIREMENT, CondaEnv, PipRequirements, pinned
 from mlkeep.models.schema import Schema
@@ -34,6 +34,7 @@ with needed("spark"):
     from pyspark.ml import PipelineModel, Transformer
     from pyspark.ml.functions import array_to_vector
     from pyspark.ml.linalg import DenseVector, SparseVector
+    from pyspark.ml.param import Params
     from pyspark.ml.util import MLReadable, MLWritable
 
 from mlkeep.flavors.spark_session import files_of, is_local, session
@@ -251,10 +252,10 @@ def _write(pipeline: Any, target: Path, dfs_tmpdir: str | None) -> None:
 
 
 def _load(folder: Path, conf: Mapping[str, Any], dfs_tmpdir: str | None) -> Any:
-    source = (folder / str(conf.get("model_data") or _DATA)).absolute()
+    source = inside(folder, conf.get("model_data") or _DATA, "model_data").absolute()
     if not source.is_dir():
         raise InvalidInput(f"MLmodel names {source.name} as the model's data, but there is no folder {source}.")
-    module, _, name = str(conf.get("model_class") or _PIPELINE).rpartition(".")
+    kind = inspecting.class_named(conf.get("model_class") or _PIPELINE, (Params,), folder, conf.get("code"))
     spark = session()
     uri = source.as_uri()
     if dfs_tmpdir is not None or not is_local(spark):
@@ -264,7 +265,7 @@ def _load(folder: Path, conf: Mapping[str, Any], dfs_tmpdir: str | None) -> Any:
         files.deleteOnExit(shared)
         uri = str(shared)
     try:
-        return getattr(importlib.import_module(module), name).load(uri)
+        return kind.load(uri)
     except (AttributeError, ImportError, Py4JError, PySparkException) as error:
         raise InvalidInput(f"Spark cannot load the model in {source}: {error}") from error
 

@@ -10,11 +10,12 @@ from typing import Any
 import pandas as pd
 
 from mlkeep.core.errors import InvalidInput
-from mlkeep.flavors import model_logging, pickling, saving
+from mlkeep.flavors import model_logging, pickle_policy, pickling, saving
 from mlkeep.flavors.frameworks import needed
 from mlkeep.flavors.loading import fetch_flavor
 from mlkeep.models.environment import conda_environment
 from mlkeep.models.info import ModelInfo
+from mlkeep.models.inside import inside
 from mlkeep.models.mlmodel import Model
 from mlkeep.models.requirements import OWN_REQUIREMENT, CondaEnv, PipRequirements, pinned
 
@@ -104,12 +105,12 @@ def load_model(model_uri: str | Path, dst_path: str | None = None) -> Any:
         Damaged: the pickle cannot be read.
     """
     folder, _, conf = fetch_flavor(model_uri, FLAVOR_NAME, dst_path)
-    return pickling.load(folder / str(conf.get("data") or _FILE))
+    return pickling.load(inside(folder, conf.get("data") or _FILE, "data"))
 
 
 def load_pyfunc(folder: Path, conf: Mapping[str, Any], model_config: dict[str, Any]) -> Any:  # noqa: ARG001 - results have no configuration
     """The results in `folder` as a function; see `mlkeep.flavors.table.Loader`."""
-    return AsFunction(pickling.load(folder / str(conf.get("data") or _FILE)))
+    return AsFunction(pickling.load(inside(folder, conf.get("data") or _FILE, "data")))
 
 
 class AsFunction:
@@ -155,7 +156,7 @@ def _save(
         )
 
     def write(folder: Path) -> saving.Written:
-        pickling.check_writing(type(statsmodels_model).__name__, _INSTEAD)
+        pickle_policy.check_writing(type(statsmodels_model).__name__, _INSTEAD)
         results = _without_data(statsmodels_model) if remove_data else statsmodels_model
         return saving.Written(
             flavors={FLAVOR_NAME: {"data": _FILE, "statsmodels_version": statsmodels.__version__}},

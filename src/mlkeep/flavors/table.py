@@ -32,8 +32,10 @@ _FLAVORS = {
     "xgboost": ("mlkeep.flavors.xgboost", "mlflow.xgboost"),
 }
 
+_LOADER_OF_SCRIPTS = "mlflow.pyfunc.loaders.code_model"
+
 _LOADERS = {loader: module for module, loader in _FLAVORS.values()} | {
-    "mlflow.pyfunc.loaders.code_model": "mlkeep.flavors.model_script",
+    _LOADER_OF_SCRIPTS: "mlkeep.flavors.model_script",
     "mlflow.pyfunc.model": "mlkeep.flavors.python_model",
 }
 
@@ -71,6 +73,12 @@ def loader_of(loader_module: str) -> Loader | None:
     """
     name = _LOADERS.get(loader_module)
     return None if name is None else cast(Loader, importlib.import_module(name))
+
+
+def is_code(conf: Mapping[str, Any]) -> bool:
+    """Whether a model is code as such, by the settings of a flavor: a script, or what a module of the user's loads."""
+    loader_module = conf.get("loader_module")
+    return loader_module is not None and (loader_module not in _LOADERS or loader_module == _LOADER_OF_SCRIPTS)
 
 
 def flavor_named(name: str) -> Flavor:

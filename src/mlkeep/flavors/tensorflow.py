@@ -13,11 +13,12 @@ from typing import Any
 import msgspec
 
 from mlkeep.core.errors import Forbidden, InvalidInput
-from mlkeep.flavors import model_logging, pickling, saving
+from mlkeep.flavors import model_logging, pickle_policy, pickling, saving
 from mlkeep.flavors.frameworks import needed
 from mlkeep.flavors.loading import fetch_flavor
 from mlkeep.models.environment import conda_environment
 from mlkeep.models.info import ModelInfo
+from mlkeep.models.inside import inside
 from mlkeep.models.mlmodel import Model
 from mlkeep.models.requirements import OWN_REQUIREMENT, CondaEnv, PipRequirements, pinned
 
@@ -246,7 +247,7 @@ def _pickle_objects(data: Path, given: Mapping[str, Any], registered: dict[str, 
     """Pickle both into `data`; the names of the files, and the modules they import."""
     files, modules = [], set()
     if given:
-        pickling.check_allowed(data / _GIVEN_OBJECTS)
+        pickle_policy.check_allowed(data / _GIVEN_OBJECTS)
         modules |= pickling.dump(dict(given), data / _GIVEN_OBJECTS)
         files.append(_GIVEN_OBJECTS)
     if registered and _may_pickle(data / _REGISTERED_OBJECTS, sorted(registered)):
@@ -257,7 +258,7 @@ def _pickle_objects(data: Path, given: Mapping[str, Any], registered: dict[str, 
 
 def _may_pickle(path: Path, names: list[str]) -> bool:
     try:
-        pickling.check_allowed(path)
+        pickle_policy.check_allowed(path)
     except Forbidden:
         _log.warning(
             "%s are not saved with the model, because pickles are forbidden here: register them before loading it.",
@@ -278,8 +279,8 @@ def _load(
         # Folders of MLflow 1 name the part of the SavedModel.
         if tags := conf.get("meta_graph_tags"):
             options.setdefault("tags", tags)
-        return load_saved_model(folder / str(conf["saved_model_dir"]), options)
-    data = folder / str(conf.get("data") or _DATA)
+        return load_saved_model(inside(folder, conf["saved_model_dir"], "saved_model_dir"), options)
+    data = inside(folder, conf.get("data") or _DATA, "data")
     objects: dict[str, Any] = {}
     for name in (_REGISTERED_OBJECTS, _GIVEN_OBJECTS):
         if (data / name).is_file():

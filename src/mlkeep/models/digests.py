@@ -11,6 +11,7 @@ from typing import Any
 
 from mlkeep.core import settings
 from mlkeep.core.errors import Damaged, InvalidInput, NotFound
+from mlkeep.models.inside import stays_inside
 
 KEY = "mlkeep_files"
 """In MLmodel: path below the folder -> {"size": bytes, "sha256": 64 hex digits}."""
@@ -69,14 +70,10 @@ def _checked_form(folder: Path, recorded: object) -> dict[str, tuple[int, str]]:
     expected = {}
     for path, entry in recorded.items() if isinstance(recorded, Mapping) else ((None, None),):
         size, sha256 = (entry.get("size"), entry.get("sha256")) if isinstance(entry, Mapping) else (None, None)
-        if not (isinstance(path, str) and isinstance(size, int) and isinstance(sha256, str)) or not _is_below(path):
+        if not (isinstance(path, str) and isinstance(size, int) and isinstance(sha256, str)) or not stays_inside(path):
             raise InvalidInput(f"MLmodel in {folder}: {KEY} must map paths below the folder to their size and sha256.")
         expected[path] = (size, sha256.lower())
     return expected
-
-
-def _is_below(path: str) -> bool:
-    return not path.startswith("/") and ".." not in path.split("/")
 
 
 def _hashed(files: Mapping[str, Path], total_bytes: int) -> dict[str, str]:

@@ -10,9 +10,9 @@ from typing import Any
 import yaml
 
 from mlkeep.core.errors import InvalidInput
+from mlkeep.core.yaml_text import read_yaml, write_yaml
 from mlkeep.models.installed import installed_version
 from mlkeep.models.requirements import CondaEnv, Requirements, stated
-from mlkeep.models.yaml_text import read_yaml, write_yaml
 
 REQUIREMENTS_FILE = "requirements.txt"
 CONSTRAINTS_FILE = "constraints.txt"
@@ -64,7 +64,7 @@ def stated_conda(conda_env: CondaEnv) -> tuple[dict[str, Any], Requirements]:
     if isinstance(conda_env, (str, Path)):
         try:
             content = read_yaml(Path(conda_env).read_text(encoding="utf-8"))
-        except (OSError, yaml.YAMLError) as error:
+        except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
             raise InvalidInput(f"conda_env: cannot read {conda_env}: {error}") from error
     if not isinstance(content, Mapping):
         raise InvalidInput(f"conda_env: expected a dict or the path of a YAML file with one, not {content!r}.")

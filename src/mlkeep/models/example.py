@@ -17,6 +17,7 @@ import pandas as pd
 from mlkeep.core.errors import InvalidInput, NotFound
 from mlkeep.models.datatypes import DataType
 from mlkeep.models.inference import is_sparse
+from mlkeep.models.inside import inside
 from mlkeep.models.schema import ColSpec, Schema, TensorSpec
 
 EXAMPLE_FILE = "input_example.json"
@@ -122,7 +123,7 @@ def split_params(example: Any) -> tuple[Any, dict[str, Any] | None]:
 
 
 def _stored(folder: Path, info: Mapping[str, Any]) -> tuple[Any, dict[str, Any] | None]:
-    path = folder / str(info.get("artifact_path", EXAMPLE_FILE))
+    path = inside(folder, info.get("artifact_path") or EXAMPLE_FILE, "saved_input_example_info")
     if not path.is_file():
         raise NotFound(f"The model names an input example, but there is no file {path}.")
     content = json.loads(path.read_text(encoding="utf-8"))

@@ -15,12 +15,13 @@ import yaml
 from mlkeep.core import uris
 from mlkeep.core.entities import LoggedModel
 from mlkeep.core.errors import InvalidInput, NotFound, NotOffered
+from mlkeep.core.yaml_text import read_yaml, write_yaml
 from mlkeep.models.digests import KEY as DIGESTS
 from mlkeep.models.example import read_example, read_example_params
 from mlkeep.models.info import ModelInfo
+from mlkeep.models.inside import inside
 from mlkeep.models.schema import ParamSchema, Schema
 from mlkeep.models.signature import ModelSignature
-from mlkeep.models.yaml_text import read_yaml, write_yaml
 from mlkeep.version import __version__
 
 MLMODEL_FILE = "MLmodel"
@@ -250,7 +251,7 @@ class Model:
     def get_serving_input(self, path: str | Path) -> str | None:
         """The body of a scoring request with the input example, from the model folder `path`; None if there is none."""
         name = (self.saved_input_example_info or {}).get("serving_input_path")
-        return (local_folder(path) / name).read_text(encoding="utf-8") if name else None
+        return inside(local_folder(path), name, "serving_input_path").read_text(encoding="utf-8") if name else None
 
     def get_tags_dict(self) -> dict[str, Any]:
         """What a run's tag tells of the model: all but the signature and the digests of files."""

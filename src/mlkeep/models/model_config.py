@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from mlkeep.core.errors import InvalidInput
+from mlkeep.core.yaml_text import read_yaml
 
 _saved: ContextVar[dict[str, Any] | None] = ContextVar("saved configuration of a model", default=None)
 
@@ -70,8 +71,8 @@ def read_config(config: str | Path | Mapping[str, Any] | None) -> dict[str, Any]
     content: Any = config
     if isinstance(config, (str, Path)):
         try:
-            content = yaml.safe_load(Path(config).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            content = read_yaml(Path(config).read_text(encoding="utf-8"))
+        except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
             raise InvalidInput(f"model_config: cannot read {config}: {error}") from error
     if content is None:
         return None

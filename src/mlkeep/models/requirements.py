@@ -128,7 +128,7 @@ def name_of(line: str) -> str:
         return line
 
 
-def _parse_lines(lines: Iterable[str], base: Path) -> Requirements:
+def _parse_lines(lines: Iterable[str], base: Path, above: Sequence[Path] = ()) -> Requirements:
     found: list[str] = []
     constraints: list[str] = []
     for text in _logical(lines):
@@ -136,8 +136,10 @@ def _parse_lines(lines: Iterable[str], base: Path) -> Requirements:
         if option is None or "://" in option[2]:
             found.append(text)
         elif option[1] in {"-r", "--requirement"}:
-            path = base / option[2]
-            nested = _parse_lines(_read_lines(path), path.parent)
+            path = (base / option[2]).resolve()
+            if path in above:
+                raise InvalidInput(f"pip_requirements: {path.name} includes itself, by the line {text!r}.")
+            nested = _parse_lines(_read_lines(path), path.parent, [*above, path])
             found += nested.lines
             constraints += nested.constraints
         else:

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import yaml
 
 from mlkeep.core.errors import InvalidInput
+from mlkeep.core.yaml_text import read_yaml
 
 API_VERSION = "1"
 
@@ -65,8 +66,8 @@ def described_resources(resources: Resources | None) -> dict[str, Any] | None:
     content: Any = resources
     if isinstance(resources, (str, Path)):
         try:
-            content = yaml.safe_load(Path(resources).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            content = read_yaml(Path(resources).read_text(encoding="utf-8"))
+        except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
             raise InvalidInput(f"resources: cannot read {resources}: {error}") from error
     if content is None:
         return None

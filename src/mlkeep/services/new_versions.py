@@ -14,6 +14,7 @@ from mlkeep.core.artifact_owners import OwnerKind
 from mlkeep.core.errors import Forbidden, MlkeepException, NotFound
 from mlkeep.core.filters.prompts import PROMPT_TAG
 from mlkeep.core.proofs import TAG, Proof, digest_of_files, is_of_model, read_proof, tag_on_run
+from mlkeep.core.yaml_text import read_yaml
 from mlkeep.services.artifacts import OpenStore, find_place
 from mlkeep.services.call import Call
 from mlkeep.services.rules import NO_PICKLE, SIGNATURE, VERIFIED, Rules
@@ -92,10 +93,9 @@ def _read_mlmodel(store: ArtifactStore) -> dict[str, Any]:
     if size > _MAX_MLMODEL_BYTES:
         raise Forbidden(f"the MLmodel file has {size} bytes, more than {_MAX_MLMODEL_BYTES}.")
     try:
-        # Not libyaml's loader, though it is faster: a file that is nested deeply enough brings the process down there.
-        content = yaml.safe_load(b"".join(store.read(_MLMODEL, 0, size)))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise Forbidden("the MLmodel file is no YAML.") from error
+        content = read_yaml(b"".join(store.read(_MLMODEL, 0, size)).decode())
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise Forbidden("the MLmodel file is no YAML that can be read.") from error
     if not isinstance(content, dict):
         raise Forbidden("the MLmodel file is no mapping.")
     return content

@@ -14,6 +14,7 @@ import pytest
 import mlkeep.models
 import mlkeep.pyfunc
 from mlkeep.core.errors import InvalidInput, MlkeepException
+from mlkeep.environments.verifying import verify
 from mlkeep.models.pickled_names import modules_in_pickle
 from tests.unit.environments.conftest import EXAMPLE
 
@@ -86,3 +87,12 @@ def test_predicting_tells_what_is_wrong(model: Path) -> None:
             mlkeep.models.predict(str(model), **arguments)
     with pytest.raises(MlkeepException, match=r"did not predict in its environment \(exit code 1\)"):
         mlkeep.models.predict(str(model), "{}", env_manager="local")
+
+
+@pytest.mark.parametrize("unknown", ["docker", "", None])
+def test_an_unknown_environment_manager_is_named(unknown: Any, tmp_path: Path) -> None:
+    told = rf"env_manager: {unknown!r} is unknown; choose one of local, uv, virtualenv, conda\."
+    with pytest.raises(InvalidInput, match=told):
+        mlkeep.models.predict(str(tmp_path), "{}", env_manager=unknown)
+    with pytest.raises(InvalidInput, match=told):
+        verify(str(tmp_path), unknown)

@@ -178,7 +178,7 @@ def test_a_missing_file_and_one_outside_the_folder_are_refused(frame: pd.DataFra
     with pytest.raises(NotFound, match=r"model.cb"):
         mlkeep.catboost.load_model(tmp_path / "m")
     edit(tmp_path / "m", data="../model.cb")
-    with pytest.raises(InvalidInput, match="which is no file inside the folder"):
+    with pytest.raises(InvalidInput, match="which is no path inside the folder"):
         mlkeep.catboost.load_model(tmp_path / "m")
 
 

@@ -302,7 +302,7 @@ def test_a_damaged_or_missing_estimator_is_named(frame: pd.DataFrame, tmp_path: 
     with pytest.raises(NotFound, match=r"model.skops"):
         mlkeep.lightgbm.load_model(tmp_path / "m")
     edit(tmp_path / "m", data="../model.skops")
-    with pytest.raises(InvalidInput, match="which is no file inside the folder"):
+    with pytest.raises(InvalidInput, match="which is no path inside the folder"):
         mlkeep.lightgbm.load_model(tmp_path / "m")
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import json
 import logging
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -263,3 +265,20 @@ def test_a_large_forest_costs_no_attempt_with_skops(tmp_path: Path, monkeypatch:
     mlkeep.sklearn.save_model(PICKLED["forest"](), tmp_path / "m")
     assert attempts == []
     assert (tmp_path / "m" / "model.pkl").exists()
+
+
+def test_where_pickles_are_forbidden_the_modules_beside_a_safe_file_do_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    own = tmp_path / "mlkeep_test_imported_later.py"
+    own.write_text("")
+    mlkeep.sklearn.save_model(WHOLE["logistic"](), tmp_path / "m", code_paths=[str(own)])
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setenv("MLKEEP_ALLOW_PICKLE", "0")
+    mlkeep.sklearn.load_model(tmp_path / "m")
+    mlkeep.pyfunc.load_model(tmp_path / "m")
+    assert importlib.util.find_spec(own.stem) is None
+    assert "The modules that came with the model, in code, cannot be imported: MLKEEP_ALLOW_PICKLE=0" in caplog.text
+    monkeypatch.delenv("MLKEEP_ALLOW_PICKLE")
+    mlkeep.sklearn.load_model(tmp_path / "m")
+    assert importlib.util.find_spec(own.stem) is not None

@@ -284,7 +284,7 @@ def test_a_missing_file_and_one_outside_the_folder_are_refused(frame: pd.DataFra
         mlkeep.xgboost.load_model(tmp_path / "m")
     for outside in ("../model.ubj", str(tmp_path / "model.ubj"), 7):
         edit(tmp_path / "m", data=outside)
-        with pytest.raises(InvalidInput, match="which is no file inside the folder"):
+        with pytest.raises(InvalidInput, match="which is no path inside the folder"):
             mlkeep.xgboost.load_model(tmp_path / "m")
 
 

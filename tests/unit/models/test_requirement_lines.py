@@ -13,6 +13,7 @@ import pytest
 
 import mlkeep
 import mlkeep.pyfunc
+from mlkeep.core.errors import InvalidInput
 from mlkeep.models.requirements import Requirements, inferred, name_of, parse, stated
 from mlkeep.version import __version__
 
@@ -113,3 +114,10 @@ def test_inferring_takes_little_time_after_the_first(tmp_path: Path) -> None:
     started = time.perf_counter()
     inferred(modules, [pin("scikit-learn")], seen={"scipy", "joblib", "click"})
     assert time.perf_counter() - started < 0.1
+
+
+def test_a_file_that_includes_itself_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("-r more.txt")
+    (tmp_path / "more.txt").write_text("numpy\n-r requirements.txt")
+    with pytest.raises(InvalidInput, match=r"includes itself, by the line '-r"):
+        parse(tmp_path / "requirements.txt")

@@ -196,6 +196,16 @@ def test_a_proof_must_fit_and_have_passed(install: Callable[[str], Installation]
         here.register()
 
 
+def test_a_few_lines_cannot_take_all_memory_of_the_server(install: Callable[[str], Installation]) -> None:
+    here = install("no-pickle")
+    here.model()
+    laughs = [f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 9)}]" for level in range(1, 40)]
+    text = "\n".join(["a0: &a0 [x]", *laughs, "mlkeep_pickles: [*a39]", "flavors: {}"])
+    (Path(here.run_uri) / "model" / "MLmodel").write_text(text)
+    with pytest.raises(Forbidden, match="the MLmodel file is no YAML"):
+        here.register()
+
+
 def test_what_cannot_be_read_is_refused_with_the_reason(
     install: Callable[[str], Installation], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -209,6 +219,9 @@ def test_what_cannot_be_read_is_refused_with_the_reason(
     with pytest.raises(Forbidden, match="the MLmodel file is no YAML"):
         here.register()
     (Path(here.run_uri) / "model" / "MLmodel").write_text("[" * 100_000)
+    with pytest.raises(Forbidden, match="the MLmodel file is no YAML"):
+        here.register()
+    (Path(here.run_uri) / "model" / "MLmodel").write_text("utc_time_created: 2026-13-45 00:00:00\n")
     with pytest.raises(Forbidden, match="the MLmodel file is no YAML"):
         here.register()
     (Path(here.run_uri) / "model" / "MLmodel").write_bytes(b" " * (1024 * 1024 + 1))

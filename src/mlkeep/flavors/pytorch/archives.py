@@ -11,6 +11,7 @@ from typing import Any
 
 from mlkeep.core.errors import Damaged
 from mlkeep.flavors.frameworks import needed
+from mlkeep.flavors.inspecting import first_line
 
 with needed("pytorch"):
     import torch
@@ -31,7 +32,7 @@ def broken(path: Path, error: Exception) -> Damaged | None:
 
 def damaged(path: Path, error: object) -> Damaged:
     """The error that says so."""
-    return Damaged(f"{path.name} is damaged and cannot be read: {str(error).splitlines()[0]}")
+    return Damaged(f"{path.name} is damaged and cannot be read: {first_line(error)}")
 
 
 def is_script(path: Path) -> bool:

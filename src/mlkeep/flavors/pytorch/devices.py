@@ -7,6 +7,7 @@ from typing import Any
 
 from mlkeep.core.errors import InvalidInput
 from mlkeep.flavors.frameworks import needed
+from mlkeep.flavors.inspecting import first_line
 
 with needed("pytorch"):
     import torch
@@ -29,7 +30,7 @@ def checked(device: Any, where: str) -> str | None:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, TypeError) as error:
         raise InvalidInput(
-            f"{where}: torch cannot use the device {str(device)!r} here ({str(error).splitlines()[0]}). Name one that "
+            f"{where}: torch cannot use the device {str(device)!r} here ({first_line(error)}) Name one that "
             "is in this machine, such as 'cpu'."
         ) from error
     return str(torch.device(device))

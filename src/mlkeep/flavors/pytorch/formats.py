@@ -10,10 +10,11 @@ from typing import Any
 import msgspec
 
 from mlkeep.core.errors import InvalidInput
-from mlkeep.flavors import pickling
+from mlkeep.flavors import pickle_policy
 from mlkeep.flavors.frameworks import needed
 from mlkeep.flavors.pytorch import graphs, pickles, weights
 from mlkeep.flavors.pytorch.inputs import Inputs
+from mlkeep.models.inside import inside
 
 with needed("pytorch"):
     import torch
@@ -104,7 +105,7 @@ def write(model: Any, folder: Path, wanted: Wanted, inputs: Inputs | None) -> Ke
                 return _exported(model, data, inputs)
             except InvalidInput as error:
                 reason = f"it has no graph ({error.message})"
-        pickling.check_writing("The module", _INSTEAD)
+        pickle_policy.check_writing("The module", _INSTEAD)
         _log.warning(
             "The module is saved as a pickle, which runs code when it is loaded, because %s. %s", reason, _INSTEAD
         )
@@ -113,13 +114,13 @@ def write(model: Any, folder: Path, wanted: Wanted, inputs: Inputs | None) -> Ke
 
 def _exported(model: Any, data: Path, inputs: Inputs) -> Kept:
     if has_pickle := graphs.write(model, data, inputs):
-        pickling.check_writing("The module", _INSTEAD)
+        pickle_policy.check_writing("The module", _INSTEAD)
     pickled = [f"{data.name}/{graphs.FILE}"] if has_pickle else []
     return Kept({"serialization_format": PT2}, {"torch"}, pickled)
 
 
 def _pickled(model: Any, data: Path, wanted: Wanted) -> Kept:
-    pickling.check_writing("The module", _INSTEAD)
+    pickle_policy.check_writing("The module", _INSTEAD)
     files = [f"{data.name}/{pickles.FILE}"]
     if isinstance(model, torch.jit.ScriptModule):
         # An archive of torch's own, which has to be trusted as code all the same.
@@ -141,7 +142,7 @@ def read(
         Damaged: a file is not what was written.
         InvalidInput: `module` or `options` do not go with the format, or the class is not there.
     """
-    data = folder / str(conf.get("model_data", "data"))
+    data = inside(folder, conf.get("model_data") or "data", "model_data")
     kept = next((name for name, file in _FILES.items() if (data / file).is_file()), PICKLE)
     if module is not None and kept != SAFETENSORS:
         raise InvalidInput(f"module: this model was saved as {kept!r}, which holds the module itself; leave it out.")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mlkeep.core.errors import InvalidInput
-from mlkeep.flavors import pickling
+from mlkeep.flavors import pickle_policy
 from mlkeep.flavors.frameworks import needed
 from mlkeep.flavors.pytorch import archives, devices
 from mlkeep.flavors.pytorch.inputs import Inputs
@@ -50,7 +50,7 @@ def read(data: Path, device: str | None) -> Any:
     """
     path = data / FILE
     if archives.code_in_graph(path) is not None:
-        pickling.check_allowed(path)
+        pickle_policy.check_allowed(path)
     try:
         exported = torch.export.load(path)
     except (RuntimeError, AssertionError, KeyError, ValueError) as error:

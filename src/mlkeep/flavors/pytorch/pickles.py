@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mlkeep.core.errors import InvalidInput, NotFound
-from mlkeep.flavors import pickling
+from mlkeep.flavors import pickle_policy
 from mlkeep.flavors.frameworks import needed
 from mlkeep.flavors.pytorch import archives
 from mlkeep.flavors.pytorch import pickle_module as own
@@ -63,7 +63,7 @@ def read(data: Path, device: str | None, options: dict[str, Any]) -> Any:
         raise NotFound(f"The model has no file {path}.")
     where = options.pop("map_location", None) or device or _where_it_was()
     if options.get("weights_only") is not True:
-        pickling.check_allowed(path)
+        pickle_policy.check_allowed(path)
     if archives.is_script(path):
         return torch.jit.load(path, map_location=where)
     if options.get("weights_only") is not True:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from mlkeep.core.errors import Damaged, InvalidInput, NotFound
-from mlkeep.flavors import pickling
+from mlkeep.flavors import pickle_policy
 from mlkeep.flavors.frameworks import needed
+from mlkeep.flavors.inspecting import first_line
 from mlkeep.flavors.loading import fetch
 from mlkeep.flavors.pytorch.archives import broken
 from mlkeep.flavors.pytorch.formats import PICKLE, SAFETENSORS
@@ -85,7 +86,7 @@ def load_state_dict(state_dict_uri: str | Path, **kwargs: Any) -> Any:
     if not path.is_file():
         raise NotFound(f"There is neither {FILE} nor {SAFE_FILE} at {state_dict_uri}.")
     if kwargs.setdefault("weights_only", True) is False:
-        pickling.check_allowed(path)
+        pickle_policy.check_allowed(path)
     try:
         return torch.load(path, map_location=where, **kwargs)
     except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
@@ -93,7 +94,7 @@ def load_state_dict(state_dict_uri: str | Path, **kwargs: Any) -> Any:
             raise damaged from error
         raise InvalidInput(
             f"{FILE} holds more than tensors and plain values, so that reading it would run code: "
-            f"{str(error).splitlines()[0]} If you trust it, say weights_only=False."
+            f"{first_line(error)} If you trust it, say weights_only=False."
         ) from error
 
 

@@ -7,7 +7,7 @@ from mlkeep.flavors.frameworks import needed
 with needed("transformers"):  # before the parts that stand on torch, as this extra brings both
     importlib.import_module("transformers")
 
-from mlkeep.flavors.transformers.flavor import (  # noqa: E402 - as said above
+from mlkeep.flavors.transformers.flavor import (
     FLAVOR_NAME,
     get_default_conda_env,
     get_default_pip_requirements,

@@ -10,9 +10,11 @@ from typing import Any
 
 from mlkeep.core.errors import Damaged, InvalidInput, NotFound, NotInstalled
 from mlkeep.flavors.frameworks import needed
+from mlkeep.flavors.inspecting import first_line
 from mlkeep.flavors.transformers import hub
 from mlkeep.flavors.transformers.library import COMPONENTS, IS_5, class_named, dtype_keyword, dtype_named
 from mlkeep.flavors.transformers.parts import Parts, base_of, is_adapter, pipeline_of
+from mlkeep.models.inside import inside
 
 with needed("transformers"):
     import transformers
@@ -107,11 +109,11 @@ def read_parts(
     keywords = {**dtype_keyword(dtype_named(asked)), **{k: v for k, v in options.items() if k in _OF_MODEL}}
     model = _read_model(folder, conf, base_model_path, keywords)
     if (adapter := conf.get("peft_adaptor")) is not None:
-        model = _with_adapter(model, folder / str(adapter))
+        model = _with_adapter(model, inside(folder, adapter, "peft_adaptor"))
     parts = {"model": model}
     for name in conf.get("components") or []:
         kind = class_named(str(conf.get(f"{name}_type")), COMPONENTS.get(name))
-        if (own := folder / _COMPONENTS / name).is_dir():
+        if (own := inside(folder, f"{_COMPONENTS}/{name}", "components")).is_dir():
             with _told_apart(own):
                 parts[name] = kind.from_pretrained(own)
         else:
@@ -131,7 +133,7 @@ def _read_model(folder: Path, conf: Mapping[str, Any], base_model_path: str | No
             )
         return kind.from_pretrained(local, **keywords)
     if (binary := conf.get("model_binary")) is not None:
-        path = folder / str(binary)
+        path = inside(folder, binary, "model_binary")
         with _told_apart(path):
             return kind.from_pretrained(path, local_files_only=True, **keywords)
     return _from_hub(kind, str(conf.get("source_model_name")), conf.get("source_model_revision"), keywords)
@@ -145,7 +147,7 @@ def _told_apart(path: Path) -> Iterator[None]:
     try:
         yield
     except (SafetensorError, OSError, ValueError) as error:
-        raise Damaged(f"{path.name} in {path.parent} cannot be read: {str(error).splitlines()[0]}") from error
+        raise Damaged(f"{path.name} in {path.parent} cannot be read: {first_line(error)}") from error
 
 
 def _from_hub(kind: Any, name: str, revision: Any, keywords: Mapping[str, Any]) -> Any:
@@ -154,7 +156,7 @@ def _from_hub(kind: Any, name: str, revision: Any, keywords: Mapping[str, Any]) 
     except OSError as error:
         raise NotFound(
             f"The model was saved without its weights: {name!r} (revision {revision}) of the Hugging Face hub, which "
-            f"cannot be loaded here: {str(error).splitlines()[0]} mlkeep.transformers.persist_pretrained_model(uri), "
+            f"cannot be loaded here: {first_line(error)} mlkeep.transformers.persist_pretrained_model(uri), "
             "where it can be, puts the weights into the model."
         ) from error
 
