@@ -46,6 +46,9 @@ def main() -> None:
             registered_model_name=MODEL_NAME,
             signature=mlkeep.models.infer_signature(x_train, predicted),
             input_example=x_train.head(2),
+            # Keeps the forest in a file without code (skops) instead of a pickle. Skops asks for a word on the type of its
+            # trees, whose tables it cannot check when a file comes from elsewhere; this one is our own.
+            skops_trusted_types=["sklearn.tree._tree.Tree"],
         )
 
         with tempfile.TemporaryDirectory() as folder:

@@ -27,6 +27,7 @@ def test_the_python_of_the_readme_runs_in_an_empty_folder(tmp_path: Path) -> Non
     )
 
     assert done.returncode == 0, done.stderr
+    assert "pickle" not in done.stderr
     client = MlkeepClient(tracking_uri=f"sqlite:///{tmp_path}/.mlkeep/mlkeep.db")
     runs = client.search_runs(["1"], "metrics.accuracy > 0.9 AND params.max_depth = '5'")
     assert [run.info.run_name for run in runs] == ["baseline"]

@@ -56,6 +56,9 @@ def test_the_demo_runs_the_whole_loop_and_again_and_takes_the_next_port_when_one
     assert "model version  iris-classifier 1, alias champion" in first.stdout
     assert '{"predictions": [0]}: a flower with these sepals and petals is iris setosa' in first.stdout
 
+    (model,) = (tmp_path / "demo" / "artifacts").rglob("MLmodel")
+    assert "mlkeep_pickles: []" in model.read_text()
+
     second = run_demo(tmp_path / "demo", free_port(), free_port())
     assert second.returncode == 0, second.stdout + second.stderr
     assert "model version  iris-classifier 2, alias champion" in second.stdout

@@ -34,7 +34,7 @@ _image_model_option = click.option(
 _java_option = click.option("--install-java", is_flag=True, help="Install Java, which Spark needs.")
 
 
-@click.command("prepare-env")
+@click.command("prepare-env", short_help="Build the environment of a model ahead.")
 @model_uri_option
 @_builder_option
 @install_mlflow_option
@@ -53,7 +53,7 @@ def prepare_env(model_uri: str, env_manager: str, home: str | None) -> None:
     click.echo(environment.folder)
 
 
-@click.command()
+@click.command(short_help="Prove that a model runs in an environment of its own.")
 @click.argument("model_uri", metavar="URI")
 @click.option(
     "--env-manager",
@@ -121,7 +121,7 @@ def _tell(model_uri: str, found: Verified) -> None:
         click.echo(f"Recorded on {found.recorded_on}.")
 
 
-@click.command("update-pip-requirements")
+@click.command("update-pip-requirements", short_help="Change what a saved model needs.")
 @model_uri_option
 @click.argument("operation", type=click.Choice(["add", "remove"]))
 @click.argument("requirement_strings", nargs=-1, required=True)
@@ -141,7 +141,7 @@ def update_pip_requirements(model_uri: str, operation: str, requirement_strings:
     click.echo(f"The requirements of {model_uri} are updated.", err=True)
 
 
-@click.command("generate-dockerfile")
+@click.command("generate-dockerfile", short_help="Write the files of an image that serves a model.")
 @_image_model_option
 @click.option(
     "-d",
@@ -169,7 +169,7 @@ def generate_dockerfile(
     click.echo(f"Written to {folder}; build it with: docker build -t NAME {folder}", err=True)
 
 
-@click.command("build-docker")
+@click.command("build-docker", short_help="Build an image that serves a model.")
 @_image_model_option
 @click.option("-n", "--name", default="mlflow-pyfunc-servable", show_default=True, help="The name of the image.")
 @_image_manager_option

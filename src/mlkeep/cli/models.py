@@ -29,7 +29,7 @@ for _command in (prepare_env, verify, update_pip_requirements, generate_dockerfi
     models.add_command(_command)
 
 
-@models.command()
+@models.command(short_help="Answer predictions over HTTP.")
 @model_uri_option
 @click.option(
     "-p",
@@ -118,7 +118,7 @@ def _as_variables(_: click.Context, __: click.Parameter, values: tuple[str, ...]
     return found
 
 
-@models.command()
+@models.command(short_help="Score a file.")
 @model_uri_option
 @click.option(
     "-i",

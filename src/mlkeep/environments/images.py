@@ -19,7 +19,6 @@ from mlkeep.flavors.table import PYFUNC
 from mlkeep.models.mlmodel import Model
 from mlkeep.models.own_wheel import write_own_wheel
 from mlkeep.models.requirements import name_of
-from mlkeep.models.uv import reason_of
 
 _ENGINES = ("docker", "podman")
 _UV_IMAGE = "ghcr.io/astral-sh/uv:latest"
@@ -54,12 +53,12 @@ def generate_dockerfile(
     folder = Path(output_directory)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InvalidInput(f"output_directory: '{folder}' is not empty; name one that is, or does not exist.")
+    source = None if model_uri is None else fetch(model_uri)
+    conf = {} if source is None else Model.load(source).flavors.get(PYFUNC, {})
     folder.mkdir(parents=True, exist_ok=True)
     own = _put_own(folder, mlflow_home)
     wanted = None
-    if model_uri is not None:
-        source = fetch(model_uri)
-        conf = Model.load(source).flavors.get(PYFUNC, {})
+    if source is not None:
         shutil.copytree(source, folder / "model", ignore=shutil.ignore_patterns("__pycache__"))
         wanted = recorded(folder / "model", conf.get("python_version"))
     _write_requirements(folder, wanted)
@@ -101,9 +100,16 @@ def build_docker(
         )
     if done.returncode:
         raise MlkeepException(
-            f"{Path(engine).name} cannot build the image '{name}': {reason_of(done.stderr)} The files it is built from "
+            f"{Path(engine).name} cannot build the image '{name}': {_last_line(done.stderr)} The files it is built from "
             "are written by `mlkeep models generate-dockerfile`."
         )
+
+
+def _last_line(told: str) -> str:
+    """What an engine failed of: it warns first, and says that last."""
+    lines = [line.strip() for line in told.splitlines() if line.strip()]
+    said = lines[-1].removeprefix("ERROR: ") if lines else "it did not say why."
+    return said if said.endswith((".", "!", "?")) else f"{said}."
 
 
 def _put_own(folder: Path, home: str | None) -> str:

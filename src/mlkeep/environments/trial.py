@@ -21,8 +21,11 @@ def main(folder: str, result: str) -> None:
     try:
         _try(folder, told)
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is what this program is to tell
-        told["reason"] = "".join(traceback.format_exception_only(error)).strip()
-        told["traceback"] = traceback.format_exc()
+        if type(error).__module__ == "mlkeep.core.errors":  # which say all there is to say
+            told["reason"] = str(error)
+        else:
+            told["reason"] = "".join(traceback.format_exception_only(error)).strip()
+            told["traceback"] = traceback.format_exc()
         told["missing"] = error.name if isinstance(error, ModuleNotFoundError) else None
     told["memory_mb"] = _memory_mb()
     Path(result).write_text(json.dumps(told), encoding="utf-8")

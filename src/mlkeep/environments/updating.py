@@ -17,7 +17,7 @@ from mlkeep.environments.recorded import recorded
 from mlkeep.flavors.loading import fetch
 from mlkeep.models.environment import CONDA_FILE, CONSTRAINTS_FILE, REQUIREMENTS_FILE
 from mlkeep.models.mlmodel import Model
-from mlkeep.models.requirements import name_of, parse
+from mlkeep.models.requirements import checked, name_of, parse
 from mlkeep.sdk.client import MlkeepClient
 
 _FILES = (REQUIREMENTS_FILE, CONDA_FILE, CONSTRAINTS_FILE)
@@ -34,7 +34,8 @@ def update_model_requirements(
     kept to. The model is a local folder, `runs:/<run id>/<path>` or `models:/m-<id>`.
 
     Raises:
-        InvalidInput: it is a version of a registered model, which does not change; or the operation is another one.
+        InvalidInput: it is a version of a registered model, which does not change; the operation is another one; or a
+            line is no requirement.
         NotFound: there is no such model.
     """
     if operation not in {"add", "remove"}:
@@ -44,7 +45,7 @@ def update_model_requirements(
             f"model_uri: '{model_uri}' is registered, and versions do not change. Update the model it was registered "
             "from, by its URI runs:/<run id>/<path> or models:/m-<id>, and register it again."
         )
-    given = parse(list(requirement_list)).lines
+    given = checked(parse(list(requirement_list))).lines
     if uris.is_local(model_uri):
         _change(uris.local_path(model_uri), operation, given)
         return

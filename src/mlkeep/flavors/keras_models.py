@@ -14,8 +14,8 @@ from mlkeep.core.errors import InvalidInput
 from mlkeep.flavors.frameworks import needed
 
 with needed("keras"):
+    import keras  # isort: skip - the one to name where neither is there
     import h5py
-    import keras
 
 MODULE_FILE = "keras_module.txt"
 KERAS_FILE = "model.keras"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import platform
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from mlkeep.core.errors import InvalidInput
+from mlkeep.core.settings import setting, variable
 from mlkeep.flavors import model_logging, saving
 from mlkeep.flavors.frameworks import refuse
 from mlkeep.flavors.loader_modules import load_with
@@ -52,7 +52,7 @@ FLAVOR_NAME = PYFUNC
 MAIN, CODE, DATA, ENV, PY_VERSION = "loader_module", "code", "data", "env", "python_version"
 """What the settings of the flavor are called in MLmodel."""
 
-_CONFIG_VARIABLE = "MLFLOW_PYFUNC_INFERENCE_CONFIG"
+_CONFIG_SETTING = "PYFUNC_INFERENCE_CONFIG"
 
 _log = logging.getLogger(__name__)
 
@@ -254,11 +254,11 @@ def _effective_config(saved: dict[str, Any], given: ModelConfig | None) -> dict[
     """The saved configuration, with values replaced by those of the environment and then of the caller."""
     effective = dict(saved)
     from_environment: ModelConfig | None = None
-    if text := os.environ.get(_CONFIG_VARIABLE):
+    if text := setting(_CONFIG_SETTING):
         try:
             from_environment = json.loads(text)
         except ValueError as error:
-            raise InvalidInput(f"{_CONFIG_VARIABLE} must be a JSON object, found {text!r}.") from error
+            raise InvalidInput(f"{variable(_CONFIG_SETTING)} must be a JSON object, found {text!r}.") from error
     for overrides in (from_environment, given):
         values = read_config(overrides) or {}
         if unknown := sorted(map(str, values.keys() - effective.keys())):

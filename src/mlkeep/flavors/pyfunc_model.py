@@ -146,8 +146,9 @@ class PyFuncModel:
         enforced = enforce_params(params, None if signature is None else signature.params)
         if self._knows_params:
             return method(checked, params=enforced)
-        if params:
-            _log.warning("Ignoring params %s: the model's predict takes none.", sorted(map(str, params)))
+        # Of those that the signature does not name, `enforce_params` has told.
+        if ignored := sorted(enforced.keys() & set(map(str, params or ()))):
+            _log.warning("Ignoring params %s: the model's predict takes none.", ignored)
         return method(checked)
 
     def _checked(self, data: Any, schema: Schema | None) -> Any:

@@ -106,10 +106,12 @@ def save(
 
     Raises:
         AlreadyExists: there is something at `path` already (an empty folder is not).
-        InvalidInput: the input example cannot be written, or does not match the signature.
+        InvalidInput: the input example cannot be written, or does not match the signature; or an argument is of the
+            wrong kind.
         ValueError: more than one of `conda_env`, `pip_requirements` and `extra_pip_requirements` is given.
     """
     check_exclusive(ceremony.conda_env, ceremony.pip_requirements, ceremony.extra_pip_requirements)
+    _check_kinds(ceremony)
     target = Path(path)
     _refuse_existing(target)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -122,6 +124,17 @@ def save(
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return described
+
+
+def _check_kinds(ceremony: Ceremony) -> None:
+    signature, metadata = ceremony.signature, ceremony.metadata
+    if signature is not None and signature is not False and not isinstance(signature, ModelSignature):
+        raise InvalidInput(
+            f"signature: expected what mlkeep.models.infer_signature gives, False for none, or None to have it inferred "
+            f"from the input example; found {signature!r}."
+        )
+    if metadata is not None and not isinstance(metadata, Mapping):
+        raise InvalidInput(f"metadata: expected a dict, found {metadata!r}.")
 
 
 def _refuse_existing(target: Path) -> None:
@@ -216,7 +229,9 @@ def _signature(
         return None
     if example is None:
         if ceremony.signature is None and flag("REQUIRE_SIGNATURE"):
-            not_inferred("The model has neither a signature nor an input example to infer one from.")
+            not_inferred(
+                "The model has neither a signature nor an input example to infer one from.", instead="an input example"
+            )
         return ceremony.signature
     if ceremony.signature is not None:
         if not ceremony.example_is_checked:
@@ -227,7 +242,12 @@ def _signature(
     try:
         output = predict(data, params)
     except Exception as error:  # noqa: BLE001 - the model is the user's, and saving it does not depend on this
-        not_inferred(f"No signature could be inferred: predicting on the input example failed ({error!r}).", error)
+        said = " ".join(str(error).split())
+        not_inferred(
+            f"No signature could be inferred: predicting on the input example failed with {type(error).__name__}: {said}.",
+            error,
+            instead="an input example that the model can predict (with the log at level DEBUG you see where it failed)",
+        )
         return None
     inputs = infer_schema(example.data, "inputs")
     return ModelSignature(

@@ -254,12 +254,28 @@ def _is_safe(given: np.dtype[Any], wanted: np.dtype[Any]) -> bool:
 
 def _unfit(column: pd.Series[Any], target: object) -> InvalidInput:
     wanted = target.to_numpy() if isinstance(target, DataType) else target
-    hint = ""
-    if isinstance(column.dtype, np.dtype) and column.dtype.kind == "f" and column.isna().any():
-        hint = (
-            " Missing values made this a column of floats: declare it as optional (required=False) if its numbers are "
-            "whole, or as double, or fill them in before predicting."
-        )
     return InvalidInput(
-        f"Incompatible input types for column {column.name}. Can not safely convert {column.dtype} to {wanted}.{hint}"
+        f"Incompatible input types for column {column.name}. Can not safely convert {column.dtype} to {wanted}."
+        f"{_way_out(column, target)}"
     )
+
+
+def _way_out(column: pd.Series[Any], target: object) -> str:
+    """What the caller can do, with a space in front; "" where no conversion is likely to be what is meant."""
+    if not isinstance(target, DataType) or target in _TEXT or target is DataType.boolean:
+        return ""
+    if target is DataType.datetime:
+        return " If it holds times, convert it with pandas.to_datetime before predicting."
+    is_float = isinstance(column.dtype, np.dtype) and column.dtype.kind == "f"
+    if target in _WHOLE and column.isna().any():
+        made = " Missing values made this a column of floats:" if is_float else " Values are missing:"
+        return (
+            f"{made} declare it as optional (required=False) if its numbers are whole, or as double, or fill them in "
+            "before predicting."
+        )
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return (
+            f" If no value is changed by it, convert the column with astype('{target.to_numpy()}') before predicting, "
+            "or save the model with a signature that has the type of your data."
+        )
+    return " If it holds numbers, convert it with pandas.to_numeric before predicting."

@@ -51,16 +51,20 @@ def infer_schema(data: Any, what: str = "data") -> Schema:
         return Schema([ColSpec(AnyType())])
 
 
-def not_inferred(why: str, cause: BaseException | None = None) -> None:
-    """Say in the log, as an error, that a model gets no proper signature.
+def not_inferred(
+    why: str, cause: BaseException | None = None, *, instead: str = "an input example of other types"
+) -> None:
+    """Say in the log, as an error, that a model gets no proper signature; the traceback of `cause` at level DEBUG.
 
     Raises:
         InvalidInput: MLKEEP_REQUIRE_SIGNATURE is set.
     """
-    advice = "Give a signature (mlkeep.models.ModelSignature), or an input example of other types."
+    advice = f"Give a signature (mlkeep.models.ModelSignature), or {instead}."
     if flag("REQUIRE_SIGNATURE"):
         raise InvalidInput(f"{why} {advice} MLKEEP_REQUIRE_SIGNATURE=0 saves the model without.") from cause
-    _log.error("%s %s MLKEEP_REQUIRE_SIGNATURE=1 makes this an exception.", why, advice, exc_info=cause)
+    _log.error("%s %s MLKEEP_REQUIRE_SIGNATURE=1 makes this an exception.", why, advice)
+    if cause is not None:
+        _log.debug("What no signature could be inferred for:", exc_info=cause)
 
 
 def infer_param_schema(params: Mapping[Any, Any]) -> ParamSchema:

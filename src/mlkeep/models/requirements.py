@@ -62,9 +62,9 @@ def stated(pip_requirements: PipRequirements) -> Requirements:
     """What the caller listed, with mlkeep in front unless mlkeep or MLflow is in it.
 
     Raises:
-        InvalidInput: a file that is named cannot be read.
+        InvalidInput: a file that is named cannot be read, or a line is no requirement.
     """
-    return _with_own(parse(pip_requirements))
+    return _with_own(checked(parse(pip_requirements)))
 
 
 def inferred(
@@ -81,7 +81,7 @@ def inferred(
     a package need not load with the next. Modules of the standard library, and those no distribution provides (a
     script's own), add nothing. A later line for a distribution replaces an earlier one.
     """
-    extra = Requirements([]) if extra_pip_requirements is None else parse(extra_pip_requirements)
+    extra = Requirements([]) if extra_pip_requirements is None else checked(parse(extra_pip_requirements))
     by_name = {name_of(line): line for line in _lines_for(_providers(modules).values())}
     by_name |= {name_of(line): line for line in defaults}
     only_seen = {name: spelt for name, spelt in _providers(seen).items() if name not in by_name}
@@ -113,6 +113,22 @@ def parse(pip_requirements: PipRequirements) -> Requirements:
     raise InvalidInput(
         f"pip_requirements: expected a list of requirement strings or the path of a file, not {lines!r}."
     )
+
+
+def checked(requirements: Requirements) -> Requirements:
+    """The same, if each line can be one. Raises InvalidInput."""
+    for line in requirements.lines:
+        bare = line.partition(" --")[0].strip()
+        if line.startswith("-") or re.search(r"[/\\$]|^\.|\.whl$", bare):  # an option, a URL or a path
+            continue
+        try:
+            Requirement(bare)
+        except InvalidRequirement as error:
+            raise InvalidInput(
+                f"pip_requirements: {line!r} is no requirement, such as 'pandas==2.2.3' or 'scipy>=1.10,<2': "
+                f"{str(error).splitlines()[0].strip()}."
+            ) from error
+    return requirements
 
 
 def name_of(line: str) -> str:

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 import mlkeep.models
 from mlkeep.cli.models import models
-from mlkeep.core.errors import InvalidInput, MlkeepException, NotInstalled, NotOffered
+from mlkeep.core.errors import InvalidInput, MlkeepException, NotFound, NotInstalled, NotOffered
 from mlkeep.environments import images
 from mlkeep.environments.images import generate_dockerfile
 from mlkeep.version import __version__
@@ -39,6 +39,12 @@ def test_an_image_has_the_model_and_what_it_needs(model: Path, tmp_path: Path) -
     assert "127.0.0.1:8080/ping" in text
     assert "MODEL_IS_INSTALLED=true" in text
     assert "$" not in text.replace("$PATH", "")
+
+
+def test_nothing_is_written_for_a_model_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(NotFound):
+        generate_dockerfile(str(tmp_path / "nothing"), tmp_path / "image")
+    assert not (tmp_path / "image").exists()
 
 
 def test_an_image_without_a_model_serves_what_is_mounted(tmp_path: Path) -> None:

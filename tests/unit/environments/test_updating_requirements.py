@@ -63,6 +63,19 @@ def test_versions_do_not_change(uri: str) -> None:
         mlkeep.models.update_model_requirements(uri, "add", ["a"])
 
 
+def test_what_is_no_requirement_is_not_added(folder: Path) -> None:
+    with pytest.raises(InvalidInput, match="'a b c' is no requirement"):
+        mlkeep.models.update_model_requirements(str(folder), "add", ["a b c"])
+    good = [
+        "git+https://x.org/y.git@v1",
+        "./z-1-py3-none-any.whl",
+        "--extra-index-url https://x.org",
+        "d[e]~=1.0 ; python_version > '3'",
+    ]
+    mlkeep.models.update_model_requirements(str(folder), "add", good)
+    assert requirements(folder)[-5:] == [*good, "-c constraints.txt"]
+
+
 def test_another_operation_is_refused() -> None:
     with pytest.raises(InvalidInput, match="'clear' is unknown; choose 'add' or 'remove'"):
         mlkeep.models.update_model_requirements("x", "clear", ["a"])  # type: ignore[arg-type]  # as users call it

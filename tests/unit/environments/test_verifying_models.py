@@ -56,6 +56,14 @@ def test_a_model_that_raises_fails_with_the_reason(doubling: ModuleType, code: P
     assert 'raise ValueError("no luck")' in result.stderr
 
 
+def test_a_damaged_model_fails_with_the_sentence_alone(model: Path) -> None:
+    with next(model.rglob("*.pkl")).open("ab") as file:
+        file.write(b"x")
+    result = CliRunner().invoke(models, ["verify", str(model), "--env-manager", "local"], catch_exceptions=False)
+    assert (result.exit_code, result.stderr) == (1, "")
+    assert result.stdout.startswith(f"{model} failed: 'python_model.pkl' in {model} is not what was saved")
+
+
 def test_a_missing_module_is_named_with_the_line_to_add(
     doubling: ModuleType, code: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 
-FLAVORS = ["catboost", "lightgbm", "xgboost"]
+FLAVORS = ["catboost", "keras", "lightgbm", "xgboost"]
 SCRIPT = """
 import importlib, json, sys
 

@@ -134,6 +134,23 @@ def test_an_error_that_missing_values_caused_says_so() -> None:
         enforce_schema(pd.DataFrame({"a": [5, None]}), of("long"))
 
 
+@pytest.mark.parametrize(
+    ("values", "wanted", "way_out"),
+    [
+        ([5], "double", r"convert the column with astype\('float64'\) before predicting"),
+        ([1.5], "long", r"convert the column with astype\('int64'\) before predicting"),
+        (["1"], "long", r"convert it with pandas\.to_numeric"),
+        ([5], "datetime", r"convert it with pandas\.to_datetime"),
+        (pd.array([5, None], dtype="Int64"), "long", r"Values are missing: declare it as optional \(required=False\)"),
+        ([5], "string", r"int64 to .*\.$"),
+        ([1], "boolean", r"int64 to bool\.$"),
+    ],
+)
+def test_the_error_says_what_to_do(values: Any, wanted: str, way_out: str) -> None:
+    with pytest.raises(InvalidInput, match=way_out):
+        enforce_schema(pd.DataFrame({"a": values}), of(wanted))
+
+
 def test_an_error_inside_a_cell_says_where() -> None:
     frame = pd.DataFrame({"a": pd.Series([[1.5], ["a"]], dtype=object)})
     with pytest.raises(InvalidInput, match=r"Column 'a', row 1, item 0: Can not safely convert 'a'"):

@@ -100,7 +100,8 @@ def test_configuration_is_overridden_where_it_is_known(
     mlkeep.pyfunc.save_model(
         tmp_path / "m", python_model=Scaled(0), artifacts={"offset": str(offset)}, model_config=str(file)
     )
-    monkeypatch.setenv("MLFLOW_PYFUNC_INFERENCE_CONFIG", '{"bias": 10, "other": 3}')
+    monkeypatch.setenv("MLFLOW_PYFUNC_INFERENCE_CONFIG", '{"bias": 5, "other": 5}')
+    monkeypatch.setenv("MLKEEP_PYFUNC_INFERENCE_CONFIG", '{"bias": 10, "other": 3}')
     loaded = mlkeep.pyfunc.load_model(tmp_path / "m", model_config={"bias": 20, "unknown": 1})
     assert loaded.model_config == {"bias": 20, "other": 3}
     assert loaded.predict(frame)[0] == 25.0

@@ -107,8 +107,38 @@ def test_an_example_the_model_cannot_predict_on_costs_only_the_signature(
     mlkeep.sklearn.save_model(estimator, tmp_path / "m", input_example=pd.DataFrame({"a": ["text"]}))
     assert Model.load(tmp_path / "m").signature is None
     [told] = [record for record in caplog.records if record.levelname == "ERROR"]
-    assert "No signature could be inferred: predicting on the input example failed" in told.getMessage()
-    assert "Give a signature" in told.getMessage()
+    assert (
+        "No signature could be inferred: predicting on the input example failed with ValueError: " in told.getMessage()
+    )
+    assert (
+        "Give a signature (mlkeep.models.ModelSignature), or an input example that the model can" in told.getMessage()
+    )
+    assert told.exc_info is None
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ({"signature": "x"}, "signature: expected what mlkeep.models.infer_signature gives, .* found 'x'"),
+        ({"metadata": "x"}, "metadata: expected a dict, found 'x'"),
+        ({"pip_requirements": ["a b c"]}, "pip_requirements: 'a b c' is no requirement, such as 'pandas==2.2.3'"),
+        ({"extra_pip_requirements": ["a b c"]}, "pip_requirements: 'a b c' is no requirement"),
+    ],
+)
+def test_arguments_of_the_wrong_kind_are_refused_by_name(
+    tmp_path: Path, estimator: LogisticRegression, argument: Any, message: str
+) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        mlkeep.sklearn.save_model(estimator, tmp_path / "m", **argument)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_params_that_no_signature_names_are_told_of_once(
+    tmp_path: Path, frame: pd.DataFrame, estimator: LogisticRegression, caplog: pytest.LogCaptureFixture
+) -> None:
+    mlkeep.sklearn.save_model(estimator, tmp_path / "m", input_example=frame)
+    mlkeep.pyfunc.load_model(tmp_path / "m").predict(frame, params={"k": 1})
+    assert caplog.messages == ["Ignoring params ['k']: the model's signature does not name them."]
 
 
 def test_another_method_can_answer(tmp_path: Path, frame: pd.DataFrame, estimator: LogisticRegression) -> None:
