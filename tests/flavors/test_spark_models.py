@@ -299,7 +299,7 @@ def test_a_schema_is_one_of_spark() -> None:
     )
     assert Schema([ColSpec("long")]).as_spark_schema() == types.LongType()
     assert Schema([ColSpec("long"), ColSpec("double")]).as_spark_schema().names == ["0", "1"]
-    with pytest.raises(InvalidInput, match="TensorSpec.*cannot be converted"):
+    with pytest.raises(InvalidInput, match=r"TensorSpec.*cannot be converted"):
         Schema([TensorSpec(np.dtype("float32"), (-1, 2))]).as_spark_schema()
 
 
