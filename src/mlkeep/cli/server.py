@@ -154,6 +154,15 @@ def _checked_prefix(_context: click.Context, _param: click.Parameter, value: str
     "three heartbeats are missing.",
 )
 @click.option(
+    "--require-of-versions",
+    envvar=env("REQUIRE_OF_VERSIONS"),
+    default="",
+    metavar="RULE[,RULE...]",
+    help="What new versions of registered models must be, whichever client makes them: no-pickle (no file runs code when "
+    "it is loaded), signature, verified (`mlkeep models verify` has proved that the model runs). What does not fit is "
+    "refused with the reason and what to do. Default: nothing.",
+)
+@click.option(
     "--access-log/--no-access-log",
     envvar=env("ACCESS_LOG"),
     default=True,
@@ -177,6 +186,7 @@ def server(
     read_connections: int | None,
     max_body_bytes: int,
     lost_after: float,
+    require_of_versions: str,
     access_log: bool,
 ) -> None:
     """Run the tracking server.
@@ -217,6 +227,7 @@ def server(
         read_connections=read_connections,
         max_body_bytes=max_body_bytes,
         lost_after_s=lost_after,
+        require_of_versions=require_of_versions,
     )
     with bind(host, port) as listening:
         prepare = partial(make_app, options)

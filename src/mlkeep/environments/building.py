@@ -14,6 +14,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -146,14 +147,45 @@ def _make(folder: Path, wanted: RecordedEnvironment, maker: str, home: str | Non
             f"The model needs Python {wanted.minor}, and this is {'.'.join(map(str, sys.version_info[:2]))}: install uv, "
             "which brings other Pythons along (pip install 'mlkeep[uv]'), or run mlkeep with that Python."
         )
+    installing = _installer(str(interpreter(folder)), with_uv=maker != "venv" and find_uv() is not None)
+    _checked([*installing, *_requirement_files(folder, wanted, home)], wanted)
+
+
+def collect_wheels(wanted: RecordedEnvironment, into: Path, home: str | None = None) -> list[str]:
+    """Put a wheel of each distribution that `wanted` installs, mlkeep among them, into a folder; their names, sorted.
+
+    They are for the Python that the model was made with, and for this machine. What is published as source only is built.
+    `home` as for `build`.
+
+    Raises:
+        InvalidInput: there is no such wheel; the message says which line, why, and what to do.
+        NotInstalled: there is neither a pip for that Python nor uv, which would bring one.
+    """
+    if wanted.suits_this_python and _has_pip():
+        pip = [sys.executable, "-m", "pip"]
+    else:
+        python = sys.executable if wanted.suits_this_python else wanted.minor
+        pip = [needed_uv(), "tool", "run", "--quiet", "--python", python, "pip"]
+    quietly = ["--quiet", "--disable-pip-version-check", "--no-input"]
+    with tempfile.TemporaryDirectory(prefix="mlkeep-") as scratch:
+        files = _requirement_files(Path(scratch), wanted, home or setting("HOME"))
+        _checked([*pip, "wheel", *quietly, "--wheel-dir", str(into), *files], wanted)
+    return sorted(path.name for path in into.glob("*.whl"))
+
+
+def _requirement_files(folder: Path, wanted: RecordedEnvironment, home: str | None) -> list[str]:
+    """The arguments for uv and pip that say what is installed, by files that are written into `folder`."""
     own = Path(home).absolute() if home else write_own_wheel(folder)
-    lines = wanted.installable(str(own), __version__)
     requirements, constraints = folder / "requirements.txt", folder / "constraints.txt"
-    requirements.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    requirements.write_text("\n".join(wanted.installable(str(own), __version__)) + "\n", encoding="utf-8")
     free = [line for line in wanted.constraints if not line.startswith("mlkeep==")]
     constraints.write_text("\n".join(free) + "\n", encoding="utf-8")
-    installing = _installer(str(interpreter(folder)), with_uv=maker != "venv" and find_uv() is not None)
-    done = _call([*installing, "-r", str(requirements), "-c", str(constraints)], cwd=wanted.folder)
+    return ["-r", str(requirements), "-c", str(constraints)]
+
+
+def _checked(command: Sequence[str], wanted: RecordedEnvironment) -> None:
+    """Raises InvalidInput: the command cannot install what is wanted."""
+    done = _call(command, cwd=wanted.folder)
     if done.returncode:
         raise unresolved(done.stderr or done.stdout, [line for line in wanted.lines if not line.startswith("mlkeep")])
 

@@ -9,13 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-import yaml
-
 from mlkeep.core import uris
 from mlkeep.core.errors import InvalidInput
 from mlkeep.environments.recorded import recorded
 from mlkeep.flavors.loading import fetch
-from mlkeep.models.environment import CONDA_FILE, CONSTRAINTS_FILE, REQUIREMENTS_FILE
+from mlkeep.models.environment import CONDA_FILE, CONSTRAINTS_FILE, REQUIREMENTS_FILE, rewrite_lines
 from mlkeep.models.mlmodel import Model
 from mlkeep.models.requirements import checked, name_of, parse
 from mlkeep.sdk.client import MlkeepClient
@@ -71,13 +69,7 @@ def _change(folder: Path, operation: str, given: list[str]) -> None:
     if (folder / CONSTRAINTS_FILE).is_file():
         (folder / CONSTRAINTS_FILE).write_text("\n".join(constraints), encoding="utf-8")
         lines.append(f"-c {CONSTRAINTS_FILE}")
-    (folder / REQUIREMENTS_FILE).write_text("\n".join(lines), encoding="utf-8")
-    conda = folder / CONDA_FILE
-    if conda.is_file():
-        content = yaml.safe_load(conda.read_text(encoding="utf-8"))
-        others = [item for item in content.get("dependencies") or [] if not isinstance(item, dict)]
-        content["dependencies"] = [*others, {"pip": lines}]
-        conda.write_text(yaml.safe_dump(content, sort_keys=False, default_flow_style=False), encoding="utf-8")
+    rewrite_lines(folder, lines)
 
 
 def _upload(folder: Path, model_uri: str, model: Model) -> None:

@@ -141,15 +141,17 @@ def save_model(
     calls `mlkeep.models.set_model`; `artifacts` maps names to URIs of files or folders, which are copied and given to it
     as `context.artifacts`. Or `loader_module`: the name of a module whose `_load_pyfunc(path)` makes a model of
     `data_path`; put it into `code_paths` if it is not installed. With `infer_code_paths` the modules of the project that
-    the model imports come along by themselves.
+    the model imports come along by themselves. `uv_project_path` is the folder of a project of uv: what its lock file says
+    for these `uv_groups` and `uv_extras` is what the model needs. Without it, the working folder is one if it has a lock
+    file.
 
     Raises:
         AlreadyExists: `path` exists and is not empty.
         InvalidInput: neither or both ways are used, a script cannot be run, or a value cannot be used.
-        NotOffered: `auth_policy` or a uv project is given.
+        NotOffered: `auth_policy` is given.
     """
     ceremony = saving.Ceremony.of(locals())
-    refuse(auth_policy=auth_policy, uv_project_path=uv_project_path, uv_groups=uv_groups, uv_extras=uv_extras)
+    refuse(auth_policy=auth_policy)
     source = PythonSource(
         loader_module, data_path, python_model, artifacts, model_config, streamable, infer_code_paths=infer_code_paths
     )
@@ -196,8 +198,7 @@ def log_model(
     The other arguments are those of `save_model` and of `mlkeep.flavors.model_logging.Destination`.
     """
     ceremony, destination = saving.Ceremony.of(locals()), model_logging.Destination.of(locals())
-    refuse(auth_policy=auth_policy, uv_project_path=uv_project_path, uv_groups=uv_groups, uv_extras=uv_extras)
-    refuse(prompts=prompts)
+    refuse(auth_policy=auth_policy, prompts=prompts)
     source = PythonSource(
         loader_module, data_path, python_model, artifacts, model_config, streamable, infer_code_paths=infer_code_paths
     )

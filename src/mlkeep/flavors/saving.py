@@ -83,8 +83,8 @@ class Ceremony(msgspec.Struct, frozen=True):
     metadata: Mapping[str, Any] | None = None
     example_is_checked: bool = False
     uv_project_path: str | Path | None = None
-    uv_groups: list[str] | None = None
-    uv_extras: list[str] | None = None
+    uv_groups: Iterable[str] | None = None
+    uv_extras: Iterable[str] | None = None
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Ceremony:
@@ -185,6 +185,10 @@ def _write_environment(folder: Path, ceremony: Ceremony, written: Written, seen:
     conda: dict[str, Any] | None = None
     project = None
     requirements: Requirements
+    if ceremony.uv_project_path is not None and (
+        ceremony.conda_env is not None or ceremony.pip_requirements is not None
+    ):
+        _log.warning("uv_project_path is ignored: pip_requirements or conda_env say what the model needs.")
     if ceremony.conda_env is not None:
         conda, requirements = stated_conda(ceremony.conda_env)
     elif ceremony.pip_requirements is not None:

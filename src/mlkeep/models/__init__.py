@@ -15,6 +15,7 @@ from mlkeep.models.resources import Resource, ResourceType
 from mlkeep.models.signature import ModelSignature, infer_signature
 
 if TYPE_CHECKING:
+    from mlkeep.environments.adding_wheels import add_libraries_to_model
     from mlkeep.environments.images import build_docker
     from mlkeep.environments.inferring import infer_pip_requirements
     from mlkeep.environments.running import predict
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from mlkeep.flavors.serving_input import validate_serving_input
 
 _ABOVE = {
+    "add_libraries_to_model": "mlkeep.environments.adding_wheels",
     "build_docker": "mlkeep.environments.images",
     "get_model_info": "mlkeep.flavors.loading",
     "infer_pip_requirements": "mlkeep.environments.inferring",
@@ -41,6 +43,7 @@ __all__ = [
     "ModelSignature",
     "Resource",
     "ResourceType",
+    "add_libraries_to_model",
     "build_docker",
     "convert_input_example_to_serving_input",
     "enforce_schema",

@@ -40,6 +40,20 @@ def write_environment(folder: Path, requirements: Requirements, conda_env: Mappi
     _write(folder / PYTHON_ENV_FILE, _yaml(python_env))
 
 
+def rewrite_lines(folder: Path, lines: list[str]) -> None:
+    """Replace the lines of `requirements.txt`, and those of `conda.yaml` if there is one; what else it lists stays.
+
+    Raises:
+        InvalidInput: `conda.yaml` is not YAML.
+    """
+    _write(folder / REQUIREMENTS_FILE, "\n".join(lines))
+    conda = folder / CONDA_FILE
+    if conda.is_file():
+        content = _read_conda(conda)
+        others = [item for item in content.get("dependencies") or [] if not _is_pip(item)]
+        _write(conda, _yaml({**content, "dependencies": [*others, {"pip": lines}]}))
+
+
 def conda_environment(lines: list[str]) -> dict[str, Any]:
     """A conda environment with this Python and pip, that installs `lines`."""
     pip = installed_version("pip")
@@ -60,12 +74,7 @@ def stated_conda(conda_env: CondaEnv) -> tuple[dict[str, Any], Requirements]:
     Raises:
         InvalidInput: it is neither a dict nor the path of a readable file that holds one.
     """
-    content: Any = conda_env
-    if isinstance(conda_env, (str, Path)):
-        try:
-            content = read_yaml(Path(conda_env).read_text(encoding="utf-8"))
-        except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
-            raise InvalidInput(f"conda_env: cannot read {conda_env}: {error}") from error
+    content = _read_conda(Path(conda_env)) if isinstance(conda_env, (str, Path)) else conda_env
     if not isinstance(content, Mapping):
         raise InvalidInput(f"conda_env: expected a dict or the path of a YAML file with one, not {content!r}.")
     others = [item for item in content.get("dependencies") or [] if not _is_pip(item)]
@@ -75,6 +84,13 @@ def stated_conda(conda_env: CondaEnv) -> tuple[dict[str, Any], Requirements]:
     if not any(str(item).startswith("pip") for item in others):
         environment["dependencies"].insert(len(others), "pip")
     return environment, requirements
+
+
+def _read_conda(path: Path) -> Any:
+    try:
+        return read_yaml(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
+        raise InvalidInput(f"conda_env: cannot read {path}: {error}") from error
 
 
 def _is_pip(item: object) -> bool:

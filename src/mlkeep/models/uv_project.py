@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -29,12 +29,12 @@ class UvProject(msgspec.Struct, frozen=True):
 
 
 def uv_project(
-    path: str | Path | None = None, groups: Sequence[str] | None = None, extras: Sequence[str] | None = None
+    path: str | Path | None = None, groups: Iterable[str] | None = None, extras: Iterable[str] | None = None
 ) -> UvProject | None:
     """The project of uv whose lock file says what a model needs; None if there is none.
 
     Without a `path` it is the working folder, if it is such a project and MLFLOW_UV_AUTO_DETECT is not false; where
-    its lock file cannot be used then, that is told in the log.
+    its lock file cannot be used then, or there are groups and extras but no project, that is told in the log.
 
     Raises:
         InvalidInput: `path` is no such project, or the lock file does not fit it or the groups and extras.
@@ -44,6 +44,11 @@ def uv_project(
     missing = [name for name in (PROJECT_FILE, LOCK_FILE) if not (folder / name).is_file()]
     if path is None:
         if missing or not flag("UV_AUTO_DETECT", default=True):
+            if groups or extras:
+                _log.warning(
+                    "uv_groups and uv_extras are ignored, because '%s' is not used as a project of uv: give uv_project_path.",
+                    folder,
+                )
             return None
         try:
             return UvProject(folder, _export(folder, groups or (), extras or ()))
@@ -73,7 +78,7 @@ def copy_project_files(project: UvProject, folder: Path) -> None:
                 shutil.copy2(project.folder / name, folder / name)
 
 
-def _export(folder: Path, groups: Sequence[str], extras: Sequence[str]) -> list[str]:
+def _export(folder: Path, groups: Iterable[str], extras: Iterable[str]) -> list[str]:
     done = call_uv(
         [
             *("export", "--quiet", "--frozen", "--project", folder, "--no-hashes", "--no-header", "--no-annotate"),

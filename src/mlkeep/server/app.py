@@ -58,7 +58,10 @@ def make_app(options: ServerOptions) -> ASGIApp:
     open_store = opener(proxied, folders)
     dispatcher = None
     if storage is not None:
-        settings = Settings(artifact_root=root, rules=rules_from(os.environ), lost_after_s=options.lost_after_s)
+        given = {"MLKEEP_REQUIRE_OF_VERSIONS": options.require_of_versions} if options.require_of_versions else {}
+        settings = Settings(
+            artifact_root=root, rules=rules_from({**os.environ, **given}), lost_after_s=options.lost_after_s
+        )
         dispatcher = Dispatcher(storage, settings, open_store, readers=options.read_connections or READERS)
     served = None if proxied is None else _served(proxied, options)
     app = build_app(dispatcher, served, open_store, options.max_body_bytes, options.static_prefix)

@@ -38,3 +38,6 @@ class ServerOptions(msgspec.Struct, frozen=True, kw_only=True):
     max_body_bytes: int = MAX_BODY_BYTES
     lost_after_s: float = LOST_AFTER_S
     """For how many seconds nothing is heard of a run at the least before it is lost."""
+
+    require_of_versions: str = ""
+    """Some of `services.rules.REQUIREMENTS_OF_VERSIONS`, between commas; "" is what the environment says."""

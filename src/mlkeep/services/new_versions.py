@@ -27,9 +27,13 @@ _MAX_MLMODEL_BYTES = 1024 * 1024
 
 
 class Known(msgspec.Struct, frozen=True):
-    """What the storage knows of a source: where the files lie, their sizes and digests, and proofs that were recorded."""
+    """What the storage knows of a source: where the files lie, their sizes and digests, and proofs that were recorded.
+
+    `verifiable` is the URI that names it so that a proof is kept for it, "" if there is none.
+    """
 
     source: Source
+    verifiable: str
     files: dict[str, tuple[int, str]]
     proofs: list[Proof]
 
@@ -47,13 +51,17 @@ def known_of_source(call: Call, request: CreateModelVersion) -> Known | None:
     place = find_place(call.tx, source.storage_uri)
     files = {}
     texts = list(_proofs_of_source(call.tx, source))
+    verifiable = request.source if request.source.startswith(("models:/", "runs:/")) else ""
+    if not verifiable and source.model_id:
+        verifiable = f"models:/{source.model_id}"
     if place is not None:
         start = len(place.path) + 1 if place.path else 0
         files = {file.path[start:]: (file.size, file.sha256) for file in call.tx.artifact_files.files(place)}
         if place.owner.kind is OwnerKind.RUN and source.run_id:
             texts.append(dict(call.tx.runs.get(source.run_id).tags).get(tag_on_run(place.path)))
+            verifiable = verifiable or f"runs:/{source.run_id}/{place.path}"
     found = [read_proof(text) for text in texts if text]
-    return Known(source, files, [proof for proof in found if proof is not None])
+    return Known(source, verifiable, files, [proof for proof in found if proof is not None])
 
 
 def check(rules: Rules, request: CreateModelVersion, known: Known, open_store: OpenStore) -> None:
@@ -71,7 +79,7 @@ def check(rules: Rules, request: CreateModelVersion, known: Known, open_store: O
     checks: dict[str, Callable[[], str]] = {
         NO_PICKLE: lambda: _pickles_found(mlmodel, files),
         SIGNATURE: lambda: _signature_missing(mlmodel),
-        VERIFIED: lambda: _proof_missing(request, known, files),
+        VERIFIED: lambda: _proof_missing(known, files),
     }
     wrong = [told for name, look in checks.items() if name in rules.required_of_versions and (told := look())]
     if wrong:
@@ -123,10 +131,10 @@ def _signature_missing(mlmodel: Mapping[str, Any]) -> str:
     return "it has no signature: log the model with signature=infer_signature(inputs, outputs) or an input_example"
 
 
-def _proof_missing(request: CreateModelVersion, known: Known, files: Mapping[str, int]) -> str:
-    do = f"run `mlkeep models verify {request.source}`"
-    if request.model_id and not request.source.startswith(("models:/", "runs:/")):
-        do = f"run `mlkeep models verify models:/{request.model_id}`"
+def _proof_missing(known: Known, files: Mapping[str, int]) -> str:
+    do = f"run `mlkeep models verify {known.verifiable}`"
+    if not known.verifiable:
+        do = "log it in a run or as a logged model, and run `mlkeep models verify` with its URI runs:/... or models:/m-..."
     if not known.proofs:
         return f"there is no proof that it runs: {do} first"
     recorded = {path: size for path, (size, _) in known.files.items()}

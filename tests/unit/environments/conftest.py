@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import zipfile
 from pathlib import Path
 from types import ModuleType
 
@@ -56,3 +57,28 @@ def model(doubling: ModuleType, code: Path, tmp_path: Path) -> Path:
         tmp_path / "model", python_model=doubling.Doubler(), code_paths=[str(code)], input_example=EXAMPLE
     )
     return tmp_path / "model"
+
+
+def wheel(folder: Path, name: str, version: str) -> Path:
+    """Write a wheel with one module that has nothing but its version; its path."""
+    path = folder / f"{name}-{version}-py3-none-any.whl"
+    info = f"{name}-{version}.dist-info"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(f"{name}.py", f"VALUE = {version!r}\n")
+        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/RECORD", "")
+    return path
+
+
+@pytest.fixture(scope="session")
+def environments_kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where whole environments, which take seconds to build and half a gigabyte, are kept for all tests."""
+    return tmp_path_factory.mktemp("envs")
+
+
+@pytest.fixture
+def whole_environments(environments_kept: Path, environment: pytest.MonkeyPatch) -> Path:
+    """That folder, as the one where environments are built."""
+    environment.setenv("MLKEEP_ENV_ROOT", str(environments_kept))
+    return environments_kept

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import stat
 import subprocess
 import sys
 import tarfile
-import urllib.request
 import zipfile
 from pathlib import Path
 
@@ -27,7 +25,9 @@ from mlkeep.models import uv
 from mlkeep.models.environment import write_environment
 from mlkeep.models.own_wheel import own_digest, write_own_wheel
 from mlkeep.models.requirements import Requirements
+from mlkeep.serving import server
 from mlkeep.version import __version__
+from tests.unit.environments.conftest import wheel
 
 
 @pytest.fixture
@@ -42,17 +42,6 @@ def nothing(tmp_path: Path, environment: pytest.MonkeyPatch) -> Path:
     environment.setenv("PIP_NO_INDEX", "1")
     environment.setenv("UV_OFFLINE", "1")
     return folder
-
-
-def wheel(folder: Path, name: str, version: str) -> Path:
-    path = folder / f"{name}-{version}-py3-none-any.whl"
-    info = f"{name}-{version}.dist-info"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(f"{name}.py", f"VALUE = {version!r}\n")
-        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
-        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        archive.writestr(f"{info}/RECORD", "")
-    return path
 
 
 def test_uv_builds_it_once(nothing: Path) -> None:
@@ -155,11 +144,8 @@ def test_a_process_in_it_finds_its_packages_first(nothing: Path, environment: py
     assert "PYTHONPATH" not in variables
 
 
-def test_a_model_is_verified_predicts_and_is_packed_in_its_own_environment(
-    model: Path, environment: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_a_model_is_verified_and_predicts_in_its_own_environment(model: Path, whole_environments: Path) -> None:
     """Takes packages from the index, once; then everything that needs a whole environment."""
-    environment.setenv("MLKEEP_ENV_ROOT", str(tmp_path_factory.mktemp("envs")))
     run = CliRunner().invoke
 
     told = run(models, ["verify", str(model), "--json"], catch_exceptions=False)
@@ -171,25 +157,26 @@ def test_a_model_is_verified_predicts_and_is_packed_in_its_own_environment(
     assert (told.exit_code, proof["outcome"], proof["predicted"], proof["manager"]) == (0, "passed", True, "uv")
     assert set(proof["seconds"]) == {"build", "import", "load", "predict"}
     assert (predicted.exit_code, predicted.stdout) == (0, '{"predictions":[6.0]}')
-    [folder] = [path for path in env_root().iterdir() if path.is_dir()]
+    [folder] = [path for path in whole_environments.iterdir() if path.is_dir()]
     assert prepared.stdout == f"{folder}\n"
-    assert served(model) == b'{"predictions":[8.0]}'
 
 
-def served(model: Path) -> bytes:
-    """The answer of a server that runs in the environment of a model."""
-    command = [sys.executable, "-m", "mlkeep.cli.main", "models", "serve", "-m", str(model)]
-    with subprocess.Popen([*command, "--env-manager", "uv", "-p", "0"], stderr=subprocess.PIPE, text=True) as server:
-        assert server.stderr is not None
-        url = next(found[1] for line in server.stderr if (found := re.search(r" on (http://\S+/invocations)", line)))
-        body = json.dumps({"dataframe_split": {"columns": ["a"], "data": [[4.0]]}}).encode()
-        request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            told: bytes = answer.read()
-        server.terminate()
-        server.communicate(timeout=30)
-    assert server.returncode == 0
-    return told
+def test_a_server_becomes_a_process_in_the_environment(nothing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not started here: what the command does in an environment, tests of serving show."""
+    called: list[tuple[str, list[str], dict[str, str]]] = []
+    monkeypatch.setattr(os, "execve", lambda *given: called.append(given))
+    monkeypatch.setattr(server, "serve", lambda *_, **__: None)  # the end of a process that was replaced
+    (nothing / "MLmodel").write_text("flavors: {}\n")
+    options = ["--port", "8080", "--host", "0.0.0.0", "--timeout", "5.0", "--workers", "2"]
+    result = CliRunner().invoke(models, ["serve", "-m", str(nothing), "--env-manager", "uv", *options])
+
+    assert result.exit_code == 0, result.output
+    [folder] = [path for path in env_root().iterdir() if path.is_dir()]
+    [(program, command, variables)] = called
+    assert (program, variables["VIRTUAL_ENV"]) == (str(interpreter(folder)), str(folder))
+    assert command == [
+        *(program, "-P", "-m", "mlkeep.cli.main", "models", "serve", "--model-uri", str(nothing), *options),
+    ]
 
 
 def test_an_environment_can_be_packed(nothing: Path, tmp_path: Path) -> None:

@@ -92,6 +92,68 @@ def test_a_project_can_be_named_with_its_groups_and_extras(project: Path) -> Non
     assert exported(found, ["six<2", "more"]).lines == [OWN, "colorama==0.4.6", "iniconfig==2.1.0", "six<2", "more"]
 
 
+def test_a_python_model_names_the_project_it_is_made_in(
+    project: Path, tmp_path: Path, environment: pytest.MonkeyPatch
+) -> None:
+    environment.setenv("MLFLOW_UV_AUTO_DETECT", "false")  # which is about projects that are not named
+    lines = [OWN, "colorama==0.4.6", "iniconfig==2.1.0", "six<2"]
+    for folder in (str(project), project):
+        target = tmp_path / f"m{type(folder).__name__}"
+        mlkeep.pyfunc.save_model(
+            target,
+            loader_module="json",
+            extra_pip_requirements=["six<2"],
+            uv_project_path=folder,
+            uv_groups=["x"],
+            uv_extras=["y"],
+        )
+        assert (target / "requirements.txt").read_text().splitlines() == lines
+        assert (target / "uv.lock").read_text() == LOCK
+
+
+def test_a_model_is_logged_with_what_its_project_locks(
+    project: Path, environment: pytest.MonkeyPatch, no_database_stays_open: None
+) -> None:
+    info = mlkeep.pyfunc.log_model(name="m", python_model=lambda model_input: model_input, uv_project_path=project)
+    found = Path(mlkeep.pyfunc.get_model_dependencies(info.model_uri))
+    assert found.read_text().splitlines() == [OWN, "colorama==0.4.6"]
+    assert (found.parent / "pyproject.toml").read_text() == PROJECT
+
+
+def test_groups_and_extras_without_a_project_are_told_of(
+    tmp_path: Path, environment: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        mlkeep.pyfunc.save_model(tmp_path / "m", loader_module="json", uv_groups=["x"])
+    assert caplog.messages == [
+        f"uv_groups and uv_extras are ignored, because '{tmp_path}' is not used as a project of uv: give uv_project_path."
+    ]
+    assert "iniconfig" not in (tmp_path / "m" / "requirements.txt").read_text()
+
+
+def test_requirements_that_are_stated_come_before_a_project(
+    project: Path, tmp_path: Path, environment: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        mlkeep.pyfunc.save_model(
+            tmp_path / "m", loader_module="json", pip_requirements=["six"], uv_project_path=project
+        )
+    assert caplog.messages == ["uv_project_path is ignored: pip_requirements or conda_env say what the model needs."]
+    assert (tmp_path / "m" / "requirements.txt").read_text().splitlines() == [OWN, "six"]
+    assert not (tmp_path / "m" / "uv.lock").exists()
+
+
+@pytest.mark.parametrize(("groups", "extras", "why"), [(["nope"], [], "Group `nope`"), ([], ["nope"], "Extra `nope`")])
+def test_a_group_or_extra_that_the_project_does_not_have_is_named(
+    project: Path, tmp_path: Path, groups: list[str], extras: list[str], why: str
+) -> None:
+    with pytest.raises(InvalidInput, match=why):
+        mlkeep.pyfunc.save_model(
+            tmp_path / "m", loader_module="json", uv_project_path=project, uv_groups=groups, uv_extras=extras
+        )
+    assert not (tmp_path / "m").exists()
+
+
 @pytest.mark.parametrize("variable", ["MLFLOW_UV_AUTO_DETECT", "MLKEEP_UV_AUTO_DETECT"])
 def test_looking_for_projects_can_be_forbidden(project: Path, environment: pytest.MonkeyPatch, variable: str) -> None:
     environment.chdir(project)

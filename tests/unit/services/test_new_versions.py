@@ -35,6 +35,7 @@ class Installation:
     def __init__(self, folder: Path, required: str) -> None:
         self.folder = folder
         self.opened: list[str] = []
+        self.stands_for: dict[str, str] = {}  # folders instead of buckets
         settings = Settings(
             artifact_root=str(folder / "artifacts"), rules=rules_from({"MLKEEP_REQUIRE_OF_VERSIONS": required})
         )
@@ -44,7 +45,7 @@ class Installation:
 
     def open(self, uri: str) -> ArtifactStore:
         self.opened.append(uri)
-        return open_store(uri)
+        return open_store(self.stands_for.get(uri, uri))
 
     @property
     def run_uri(self) -> str:
@@ -173,6 +174,21 @@ def test_the_proof_of_a_logged_model_counts(install: Callable[[str], Installatio
         here.register(source=place, model_id=model_id)
     here.dispatcher.call(SetLoggedModelTags(model_id=model_id, tags=[KeyValueInput(key=TAG, value=passed(digest))]))
     here.register(source=f"models:/{model_id}")
+
+
+def test_the_run_is_named_to_be_verified_where_its_artifacts_are(install: Callable[[str], Installation]) -> None:
+    here = install("verified")
+    here.model()
+    with pytest.raises(Forbidden, match=f"run `mlkeep models verify runs:/{'a' * 32}/model` first"):
+        here.register(source=f"{here.run_uri}/model", run_id="a" * 32)
+
+
+def test_what_is_in_no_run_cannot_be_verified(install: Callable[[str], Installation], tmp_path: Path) -> None:
+    here = install("verified")
+    here.stands_for["s3://bucket/model"] = str(tmp_path / "bucket")
+    here.model(uri=str(tmp_path / "bucket"), records=False)
+    with pytest.raises(Forbidden, match="no proof that it runs: log it in a run or as a logged model, and run"):
+        here.register(source="s3://bucket/model")
 
 
 def test_a_proof_must_fit_and_have_passed(install: Callable[[str], Installation]) -> None:
