@@ -43,6 +43,7 @@ test-large: $(VENV)/.test
 	@$(BIN)/python -m pytest -m large tests/large
 
 test-frameworks: $(VENV)/.test
+	@command -v java >/dev/null || { echo "Spark needs Java 17: install it (Debian: apt-get install openjdk-17-jre-headless)" >&2; exit 1; }
 	@$(BIN)/python -m bench.environments frameworks3 frameworks2
 	@$(BIN)/python -m pytest -m frameworks tests/frameworks
 	@$(BIN)/python -m bench.environments run frameworks3 -m pytest -W default tests/flavors tests/unit/flavors
