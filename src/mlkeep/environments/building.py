@@ -27,7 +27,7 @@ from mlkeep.core.settings import setting
 from mlkeep.environments.recorded import RecordedEnvironment
 from mlkeep.models.environment import CONDA_FILE
 from mlkeep.models.own_wheel import own_digest, write_own_wheel
-from mlkeep.models.uv import find_uv, needed_uv, reason_of, unresolved
+from mlkeep.models.uv import AS_PIP, find_uv, needed_uv, reason_of, unresolved
 from mlkeep.version import __version__
 
 _STAMP: Final = "mlkeep-environment.json"
@@ -238,7 +238,10 @@ def _run(command: Sequence[str], what: str) -> None:
 
 
 def _call(command: Sequence[str], cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    variables = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONHOME"}}
+    variables = {
+        **AS_PIP,
+        **{name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONHOME"}},
+    }
     return subprocess.run(command, cwd=cwd, env=variables, capture_output=True, text=True, check=False)  # noqa: S603 - no shell
 
 

@@ -15,6 +15,9 @@ from mlkeep.core.errors import InvalidInput, NotInstalled
 _CAUSE = re.compile(r"^\s*(?:cause:|╰─▶|├─▶|error:)\s*", re.MULTILINE)
 _SHOWN = 400  # characters of a reason
 
+AS_PIP = {"UV_SYSTEM_CERTS": "true", "UV_NATIVE_TLS": "true"}
+"""Certificates that this machine trusts are good enough for uv, by its newer and its older name of that setting."""
+
 
 def find_uv() -> str | None:
     """The path of uv: that of the package in this environment, else the one on PATH; None if there is none."""
@@ -33,7 +36,12 @@ def needed_uv() -> str:
 def call_uv(arguments: Sequence[str | Path], stdin: str | None = None) -> subprocess.CompletedProcess[str]:
     """What came of calling uv: its exit code, and what it printed. Raises NotInstalled: there is none."""
     return subprocess.run(  # noqa: S603 - no shell, and uv takes none of these for a program
-        [needed_uv(), *map(str, arguments)], input=stdin, capture_output=True, text=True, check=False
+        [needed_uv(), *map(str, arguments)],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**AS_PIP, **os.environ},
     )
 
 
