@@ -45,6 +45,9 @@ def test_models_go_both_ways(tmp_path: Path, exported: bool) -> None:
 
     for model in loaded(tmp_path, mlkeep.pyfunc.load_model, mlflow.pyfunc.load_model):
         np.testing.assert_allclose(model.predict(ARRAY), ANSWER)
+        raw = model.get_raw_model()
+        answer = raw.serve(ARRAY) if exported else raw.predict(ARRAY, verbose=0)
+        np.testing.assert_allclose(np.asarray(answer), ANSWER)
     for native in loaded(tmp_path, mlkeep.keras.load_model, mlflow.keras.load_model):
         answer = native.serve(ARRAY) if exported else native.predict(ARRAY, verbose=0)
         np.testing.assert_allclose(np.asarray(answer), ANSWER)

@@ -373,9 +373,16 @@ def test_an_answer_that_is_not_one_tensor_is_refused(tmp_path: Path) -> None:
 
 def test_the_device_is_the_configured_one(net: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mlkeep.pytorch.save_model(net, tmp_path / "m")
-    assert mlkeep.pyfunc.load_model(tmp_path / "m", model_config={"device": "cpu"}).get_raw_model().device == "cpu"
+
+    def device(**options: Any) -> str:
+        module = mlkeep.pyfunc.load_model(tmp_path / "m", **options).get_raw_model()
+        [found] = {str(parameter.device) for parameter in module.parameters()}
+        return found
+
+    assert device(model_config={"device": "cpu"}) == "cpu"
     monkeypatch.setenv("MLFLOW_DEFAULT_PREDICTION_DEVICE", "meta")
-    assert mlkeep.pyfunc.load_model(tmp_path / "m").get_raw_model().device == "meta"
+    assert device() == "meta"
+    assert device(model_config={"device": "cpu"}) == "cpu"
     with pytest.raises(InvalidInput, match=r"model_config, device: torch cannot use the device 'warp' here"):
         mlkeep.pyfunc.load_model(tmp_path / "m", model_config={"device": "warp"})
     with pytest.raises(InvalidInput, match=r"device: torch cannot use the device 'warp' here"):

@@ -51,7 +51,9 @@ def test_what_one_saves_the_other_loads(spark: Any, folders: Path, folder: str) 
         assert isinstance(native, PipelineModel)
         assert [row.prediction for row in native.transform(spark.createDataFrame(FRAME)).collect()] == ANSWER
     for load_function in (mlkeep.pyfunc.load_model, mlflow.pyfunc.load_model):
-        assert load_function(str(folders / folder)).predict(FRAME) == ANSWER
+        function = load_function(str(folders / folder))
+        assert function.predict(FRAME) == ANSWER
+        assert isinstance(function.get_raw_model(), PipelineModel)
 
 
 def test_both_write_the_same_settings_and_signatures(folders: Path) -> None:

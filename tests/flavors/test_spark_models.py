@@ -195,10 +195,17 @@ def test_other_bad_input_is_refused(spark: Any, fitted: Any, saved: Path, tmp_pa
         mlkeep.spark.load_model(tmp_path / "nothing")
 
 
-def test_a_damaged_folder_says_so(spark: Any, saved_assembler: Path, tmp_path: Path) -> None:
+def test_a_damaged_folder_says_so(
+    spark: Any, saved_assembler: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     damaged = tmp_path / "damaged"
     shutil.copytree(saved_assembler, damaged)
     shutil.rmtree(damaged / "sparkml/metadata")
+    with pytest.raises(NotFound, match=r"'sparkml/metadata/.*', which belongs to the model in .*, is missing"):
+        mlkeep.spark.load_model(damaged)
+
+    # As in folders of MLflow, which have no digests.
+    monkeypatch.setenv("MLKEEP_VERIFY_ARTIFACTS", "false")
     with pytest.raises(InvalidInput, match="Spark cannot load the model in"):
         mlkeep.spark.load_model(damaged)
 

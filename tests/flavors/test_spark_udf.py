@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -365,6 +366,7 @@ def test_a_model_is_loaded_once_in_a_worker(spark: Any, tmp_path: Path) -> None:
     assert len(list(loads.iterdir())) - before == len(workers) < 8
 
 
+@pytest.mark.skipif(version("mlflow").startswith("2."), reason="takes half a minute: beside MLflow 3 is enough")
 def test_without_a_shared_disk_spark_brings_the_model(regression: Path, tmp_path: Path) -> None:
     script = tmp_path / "cluster.py"
     script.write_text(CLUSTER)

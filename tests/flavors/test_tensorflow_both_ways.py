@@ -67,6 +67,7 @@ def test_keras_models_go_both_ways(tmp_path: Path, save_format: str) -> None:
     for model in loaded(tmp_path, mlkeep.pyfunc.load_model, mlflow.pyfunc.load_model).values():
         np.testing.assert_allclose(model.predict(ARRAY), ARRAY @ WEIGHTS)
         pd.testing.assert_frame_equal(model.predict(FRAME), pd.DataFrame(ARRAY @ WEIGHTS, index=FRAME.index))
+        assert type(model.get_raw_model()) is keras.Sequential
     natives = loaded(tmp_path, mlkeep.tensorflow.load_model, mlflow.tensorflow.load_model)
     assert {type(native) for native in natives.values()} == {keras.Sequential}
 
@@ -96,6 +97,7 @@ def test_modules_go_both_ways(tmp_path: Path) -> None:
     for data in (ARRAY, ARRAY.tolist()):
         for model in loaded(tmp_path, mlkeep.pyfunc.load_model, mlflow.pyfunc.load_model).values():
             np.testing.assert_allclose(np.asarray(model.predict(data)["y"]), ARRAY @ WEIGHTS)
+            np.testing.assert_allclose(model.get_raw_model()(tf.constant(ARRAY))["y"].numpy(), ARRAY @ WEIGHTS)
     for native in loaded(tmp_path, mlkeep.tensorflow.load_model, mlflow.tensorflow.load_model).values():
         np.testing.assert_allclose(native(tf.constant(ARRAY))["y"].numpy(), ARRAY @ WEIGHTS)
 

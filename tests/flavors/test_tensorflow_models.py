@@ -18,7 +18,7 @@ import tensorflow as tf
 
 import mlkeep.pyfunc
 import mlkeep.tensorflow
-from mlkeep.core.errors import AlreadyExists, Forbidden, InvalidInput, NotFound
+from mlkeep.core.errors import AlreadyExists, Damaged, Forbidden, InvalidInput, NotFound
 from mlkeep.models.mlmodel import Model
 from mlkeep.models.schema import ColSpec, Schema, TensorSpec
 from mlkeep.models.signature import ModelSignature, infer_signature
@@ -281,13 +281,17 @@ def test_what_is_no_model_is_refused(path: Path) -> None:
         mlkeep.tensorflow.save_model(dense(), path)
 
 
-def test_folders_that_cannot_be_loaded_say_why(path: Path, tmp_path: Path) -> None:
+def test_folders_that_cannot_be_loaded_say_why(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mlkeep.tensorflow.save_model(dense(), path)
     keras_file = path / "data/model.keras"
 
     with pytest.raises(NotFound, match='Model does not have the "keras" flavor'):
         mlkeep.keras.load_model(path)
     keras_file.write_bytes(b"no zip")
+    with pytest.raises(Damaged, match=r"'data/model\.keras' in .* is not what was saved"):
+        mlkeep.tensorflow.load_model(path)
+    # As in folders of MLflow, which have no digests.
+    monkeypatch.setenv("MLKEEP_VERIFY_ARTIFACTS", "false")
     with pytest.raises(InvalidInput, match=r"Keras cannot load model.keras"):
         mlkeep.tensorflow.load_model(path)
     keras_file.unlink()
@@ -299,15 +303,19 @@ def test_folders_that_cannot_be_loaded_say_why(path: Path, tmp_path: Path) -> No
         mlkeep.tensorflow.load_model(path)
 
 
-def test_a_damaged_saved_model_says_so(path: Path) -> None:
+def test_a_damaged_saved_model_says_so(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mlkeep.tensorflow.save_model(Linear(), path)
     (path / "tf2model/saved_model.pb").unlink()
 
+    with pytest.raises(NotFound, match=r"'tf2model/saved_model\.pb', which belongs to the model in .*, is missing"):
+        mlkeep.tensorflow.load_model(path)
+    monkeypatch.setenv("MLKEEP_VERIFY_ARTIFACTS", "false")
     with pytest.raises(InvalidInput, match="TensorFlow cannot load tf2model"):
         mlkeep.tensorflow.load_model(path)
 
 
-def test_a_class_that_is_missing_is_named(path: Path) -> None:
+def test_a_class_that_is_missing_is_named(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLKEEP_VERIFY_ARTIFACTS", "false")
     model = keras.Sequential([keras.layers.Input((2,)), Doubled()])
     mlkeep.tensorflow.save_model(model, path)
     (path / "data/global_custom_objects.cloudpickle").unlink()

@@ -519,6 +519,7 @@ def test_weights_can_be_put_into_it_later(where: str, classifier: Any, tmp_path:
         named: dict[str, Any] = {"artifact_path": "m"} if where == "run" else {"name": "m"}
         with mlkeep.start_run():
             uri = mlkeep.transformers.log_model(pipeline, save_pretrained=False, **named).model_uri
+    assert mlkeep.transformers.load_model(uri)(TEXTS) == classifier(TEXTS)
     mlkeep.transformers.persist_pretrained_model(uri)
     mlkeep.transformers.persist_pretrained_model(uri)
 
@@ -527,6 +528,29 @@ def test_weights_can_be_put_into_it_later(where: str, classifier: Any, tmp_path:
     conf = get_model_info(uri).flavors["transformers"]
     assert conf["model_binary"] == "model"
     assert {"source_model_revision", "tokenizer_name", "tokenizer_revision"}.isdisjoint(conf)
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["beside a card", "alone"])
+def test_weights_that_came_later_are_files_of_the_model_like_others(
+    told: bool, classifier: Any, tmp_path: Path
+) -> None:
+    mlkeep.transformers.save_model(of_hub(classifier, tmp_path), tmp_path / "m", save_pretrained=False)
+    if not told:
+        model = Model.load(tmp_path / "m")
+        del model.other["mlkeep_files"]
+        model.save(tmp_path / "m/MLmodel")
+    mlkeep.transformers.persist_pretrained_model(tmp_path / "m")
+    mlkeep.transformers.save_model(classifier, tmp_path / "whole")
+
+    later, whole = (Model.load(tmp_path / folder).other for folder in ("m", "whole"))
+    cards = {"LICENSE.txt", "model_card.md", "model_card_data.yaml"}
+    assert later["mlkeep_files"].keys() - cards == whole["mlkeep_files"].keys() - cards
+    assert (cards <= later["mlkeep_files"].keys()) is told
+    assert later["mlkeep_pickles"] == []
+    weights = tmp_path / "m/model/model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"?")
+    with pytest.raises(Damaged, match=r"'model/model\.safetensors' in .* is not what was saved"):
+        mlkeep.transformers.load_model(tmp_path / "m")
 
 
 def test_a_card_can_be_given(classifier: Any, tmp_path: Path) -> None:

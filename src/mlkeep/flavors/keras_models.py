@@ -32,6 +32,10 @@ class KerasFunction:
     def __init__(self, model: Any) -> None:
         self.model = model
 
+    def get_raw_model(self) -> Any:
+        """The Keras model."""
+        return self.model
+
     def predict(self, data: Any) -> Any:
         """What the model answers: a frame with the same index for a frame, else arrays."""
         if isinstance(data, pd.DataFrame):

@@ -46,6 +46,10 @@ class SavedModelFunction:
                 "offers as saved_model_kwargs={'signatures': ...}."
             )
 
+    def get_raw_model(self) -> Any:
+        """What TensorFlow loads."""
+        return self.model
+
     def predict(self, data: Any) -> Any:
         """What the model answers: a frame with the same index for a frame, else an array or a dict of arrays."""
         if isinstance(data, pd.DataFrame):

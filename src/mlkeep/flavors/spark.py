@@ -137,6 +137,10 @@ class _AsFunction:
         self.model = model
         self._inputs = None if inputs is None or inputs.is_tensor_spec() else inputs
 
+    def get_raw_model(self) -> Any:
+        """The pipeline."""
+        return self.model
+
     def predict(self, data: Any) -> Any:
         """The values of the column `prediction`, vectors as lists of numbers.
 

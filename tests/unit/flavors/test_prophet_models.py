@@ -15,7 +15,7 @@ import mlkeep.prophet
 import mlkeep.pyfunc
 from mlkeep.core.errors import Damaged, InvalidInput, NotFound
 
-pytestmark = pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning:prophet")
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:prophet")
 """Prophet 1.5 drops columns as pandas 4 will not."""
 
 DAYS = pd.DataFrame({"ds": pd.date_range("2024-01-01", periods=20, freq="D")})

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import shutil
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from mlkeep.blobs import paths
-from mlkeep.core import uris
+from mlkeep.core import model_files, uris
 from mlkeep.core.errors import NotFound
 from mlkeep.flavors.loading import fetch
 from mlkeep.flavors.transformers.files import MODEL, read_parts, write_weights
 from mlkeep.flavors.transformers.library import COMPONENTS
+from mlkeep.models.digests import digests
 from mlkeep.models.mlmodel import MLMODEL_FILE, Model
 from mlkeep.sdk import config
 from mlkeep.sdk.places import places_of
 from mlkeep.sdk.stores import ArtifactRoot
+
+_COMPONENTS = "components"
 
 
 def with_weights(model_uri: str | Path, flavor: str) -> None:
@@ -63,13 +67,25 @@ def _fill(folder: Path, flavor: str) -> bool:
     write_weights(folder, base)
     for name in COMPONENTS:
         if f"{name}_name" in conf:
-            parts[name].save_pretrained(folder / "components" / name)
+            parts[name].save_pretrained(folder / _COMPONENTS / name)
             del conf[f"{name}_name"], conf[f"{name}_revision"]
     conf.pop("source_model_revision", None)
     conf.pop("local_base_model_path", None)
     conf["model_binary"] = MODEL
+    _note_files(model, folder)
     model.model_size_bytes = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     written = folder / f".{MLMODEL_FILE}.{uuid.uuid4().hex}"
     model.save(written)
     written.replace(folder / MLMODEL_FILE)
     return True
+
+
+def _note_files(model: Model, folder: Path) -> None:
+    """Have the MLmodel of a folder that mlkeep wrote tell of the new files; what it says of the others stays."""
+    if "mlkeep_format" not in model.other:
+        return
+    told = model.digests if isinstance(model.digests, Mapping) else {}
+    files = [file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()]
+    known = {path: entry for path, entry in told.items() if not path.startswith(f"{MODEL}/")}
+    came = digests(folder, (path for path in files if path.startswith((f"{MODEL}/", f"{_COMPONENTS}/"))))
+    model.mark_as_ours(pickles=model_files.pickles(model.to_dict(), files), files=came | known)
