@@ -47,6 +47,9 @@ def points_of(run: int, step: int) -> LogColumns:
     return LogColumns(run_id=RUNS[run], columns=columns)
 
 
+@pytest.mark.parametrize(
+    "dispatcher", ["sqlite", pytest.param("postgres", marks=pytest.mark.combinations)], indirect=True
+)
 def test_many_keys_take_no_more_statements_than_few(
     dispatcher: Dispatcher, statements: list[str], request: pytest.FixtureRequest
 ) -> None:

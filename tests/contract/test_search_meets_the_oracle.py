@@ -35,7 +35,7 @@ from mlkeep.sdk.doors import door_to
 from mlkeep.storage.sql.searching import legs, run_search
 from mlkeep.testing.conformance.search import copy_run
 from mlkeep.testing.filter_oracle import matches, ordered
-from tests.contract.conftest import DATABASES, empty_database
+from tests.contract.conftest import empty_database
 
 # Few keys and values, so that filters find something; long texts, because an index holds only their beginning.
 KEYS = ["a", "b c", "ü/x"]
@@ -152,7 +152,7 @@ WAYS: dict[str, dict[str, float]] = {
 BY_METRIC = OrderTerm(Field(Entity.METRIC, "a"), descending=True)
 
 
-@pytest.fixture(scope="module", params=DATABASES)
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.combinations)])
 def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> MlkeepClient:
     """In this process: what is tested is the database."""
     return MlkeepClient(tracking_uri=empty_database(request.param, request, tmp_path_factory.mktemp("oracle")))
