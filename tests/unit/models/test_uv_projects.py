@@ -34,9 +34,9 @@ x = ["iniconfig"]
 
 
 def package(name: str, version: str) -> str:
-    url = f"https://files.pythonhosted.org/{name}-{version}-py3-none-any.whl"
+    url = f"https://files.example/{name}-{version}-py3-none-any.whl"
     return (
-        f'[[package]]\nname = "{name}"\nversion = "{version}"\nsource = {{ registry = "https://pypi.org/simple" }}\n'
+        f'[[package]]\nname = "{name}"\nversion = "{version}"\nsource = {{ registry = "https://index.example/simple" }}\n'
         f'wheels = [{{ url = "{url}", hash = "sha256:{"0" * 64}", size = 1 }}]\n\n'
     )
 
