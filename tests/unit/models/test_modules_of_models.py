@@ -146,12 +146,12 @@ def test_two_models_with_different_modules_of_one_name(tmp_path: Path, caplog: p
 
 def test_the_programs_own_module_stays_what_it_is(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     old = model_of_features(tmp_path / "src", "old", tmp_path)
-    features(tmp_path / "src", "new")
+    features(tmp_path / "src", "newer")
     sys.path.insert(0, str(tmp_path / "src"))
     mine: Any = importlib.import_module("mlkeep_features")
     assert mlkeep.pyfunc.load_model(old).predict(1) == ["old", 1]
     assert sys.modules["mlkeep_features"] is mine
-    assert mine.name() == "new"
+    assert mine.name() == "newer"
     assert str(tmp_path / "src" / "mlkeep_features.py") in caplog.text
 
 

@@ -256,7 +256,7 @@ def test_a_child_has_no_lock_of_its_parent(start: Start, client: MlkeepClient) -
             signal.pause()
         os.read(ready, 1)
         open_files = {os.path.realpath(f"/proc/{child}/fd/{fd}") for fd in os.listdir(f"/proc/{child}/fd")}
-        print(sorted(path for path in open_files if "journal" in path or path.endswith((".db", "-wal", "-shm"))))
+        print(sorted(path for path in open_files if "journal" in path and os.path.isfile(path) or path.endswith((".db", "-wal", "-shm"))))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         """
