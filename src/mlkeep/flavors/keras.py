@@ -122,9 +122,9 @@ def load_model(
     return _load(folder, conf, custom_objects, load_model_kwargs)
 
 
-def load_pyfunc(folder: Path, conf: Mapping[str, Any], model_config: dict[str, Any]) -> Any:  # noqa: ARG001 - these models have no configuration
+def load_pyfunc(folder: Path, model: Model, conf: Mapping[str, Any], model_config: dict[str, Any]) -> Any:  # noqa: ARG001 - these models have no configuration
     """The model in `folder` as a function; see `mlkeep.flavors.table.Loader`."""
-    own = Model.load(folder).flavors.get(FLAVOR_NAME) or {}
+    own = model.flavors.get(FLAVOR_NAME) or {}
     loaded = _load(folder, own)
     if own.get("save_exported_model"):
         # Only here: a model in Keras's own format may have another backend.

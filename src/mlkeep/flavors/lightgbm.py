@@ -128,9 +128,9 @@ def load_model(model_uri: str | Path, dst_path: str | None = None) -> Any:
     return _load(folder, conf)
 
 
-def load_pyfunc(folder: Path, conf: Mapping[str, Any], model_config: dict[str, Any]) -> Any:  # noqa: ARG001 - these models have no configuration
+def load_pyfunc(folder: Path, model: Model, conf: Mapping[str, Any], model_config: dict[str, Any]) -> Any:  # noqa: ARG001 - these models have no configuration
     """The model in `folder` as a function; see `mlkeep.flavors.table.Loader`."""
-    own = Model.load(folder).flavors.get(FLAVOR_NAME) or {"data": conf.get("data")}
+    own = model.flavors.get(FLAVOR_NAME) or {"data": conf.get("data")}
     return AsFunction(_load(folder, own))
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from mlkeep.core.errors import InvalidInput, MlkeepException
 from mlkeep.flavors import python_model
 from mlkeep.models import model_code, model_config
+from mlkeep.models.mlmodel import Model
 
 LOADER_MODULE = "mlflow.pyfunc.loaders.code_model"
 """What folders with a script name as the module that loads them."""
@@ -59,7 +60,12 @@ def _announced_by(module: ModuleType, loader: Loader, script: Path, config: dict
     return model if model_code.is_python_model(model) else python_model.model_of_function(model)
 
 
-def load_pyfunc(folder: Path, conf: Mapping[str, Any], model_config: dict[str, Any]) -> python_model.LoadedPythonModel:
+def load_pyfunc(
+    folder: Path,
+    model: Model,  # noqa: ARG001 - all is in the settings of the python_function flavor
+    conf: Mapping[str, Any],
+    model_config: dict[str, Any],
+) -> python_model.LoadedPythonModel:
     """The model of the script in `folder`, its context loaded; see `mlkeep.flavors.table.Loader`.
 
     Raises:

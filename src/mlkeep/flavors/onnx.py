@@ -118,9 +118,9 @@ def load_model(model_uri: str | Path, dst_path: str | None = None) -> onnx.Model
         raise Damaged(f"{path.name} in {folder} is not the file of an ONNX model, or damaged: {error}") from error
 
 
-def load_pyfunc(folder: Path, conf: Mapping[str, Any], model_config: dict[str, Any]) -> Any:  # noqa: ARG001 - graphs have no configuration
+def load_pyfunc(folder: Path, model: Model, conf: Mapping[str, Any], model_config: dict[str, Any]) -> Any:  # noqa: ARG001 - graphs have no configuration
     """The model in `folder` as a function; see `mlkeep.flavors.table.Loader`."""
-    own = Model.load(folder).flavors.get(FLAVOR_NAME, {})
+    own = model.flavors.get(FLAVOR_NAME, {})
     path = inspecting.data_file(folder, {"data": conf.get("data") or own.get("data")}, _FILE)
     return OnnxSession(path, own.get("providers"), own.get("onnx_session_options"))
 

@@ -96,7 +96,7 @@ def load_model(model_uri: str | Path, dst_path: str | None = None) -> prophet.Pr
     return _load(inspecting.data_file(folder, conf, _FILE))
 
 
-def load_pyfunc(folder: Path, conf: Mapping[str, Any], model_config: dict[str, Any]) -> Any:  # noqa: ARG001 - these models have no configuration
+def load_pyfunc(folder: Path, model: Model, conf: Mapping[str, Any], model_config: dict[str, Any]) -> Any:  # noqa: ARG001 - these models have no configuration
     """The model in `folder`, whose `predict(frame)` gives the whole forecast; see `mlkeep.flavors.table.Loader`."""
     return _load(inspecting.data_file(folder, conf, _FILE))
 

@@ -90,7 +90,7 @@ def load_model(
     config = _effective_config(_saved_config(folder, conf), model_config)
     with own_modules(code_folder(folder, conf)):
         if (loader := loader_of(loader_module)) is not None:
-            implementation = loader.load_pyfunc(folder, conf, config)
+            implementation = loader.load_pyfunc(folder, model, conf, config)
         else:
             implementation = load_with(loader_module, folder, conf, config)
     stream = conf.get("predict_stream_fn", "predict_stream") if conf.get("streamable") else None

@@ -12,6 +12,7 @@ from typing import Any
 
 from mlkeep.core.errors import InvalidInput
 from mlkeep.models.inside import inside
+from mlkeep.models.mlmodel import Model
 from mlkeep.models.type_hints import TypeHints
 
 LOADER_MODULE = "mlflow.pyfunc.model"
@@ -183,7 +184,12 @@ class _Method:
         return self._method(*positional, params=params) if self._takes_params else self._method(*positional)
 
 
-def load_pyfunc(folder: Path, conf: Mapping[str, Any], model_config: dict[str, Any]) -> LoadedPythonModel:
+def load_pyfunc(
+    folder: Path,
+    model: Model,  # noqa: ARG001 - all is in the settings of the python_function flavor
+    conf: Mapping[str, Any],
+    model_config: dict[str, Any],
+) -> LoadedPythonModel:
     """The model kept in `folder`, its context loaded.
 
     Raises:

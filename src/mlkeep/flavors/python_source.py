@@ -193,7 +193,7 @@ class PythonSource:
         if self._script is not None:
             return python_model.loaded(self._model, folder, conf, config).predict(data, params)
         # A copy, as it will be loaded: load_context must not leave its traces in the caller's object.
-        return python_model.load_pyfunc(folder, {**conf, **self._pickle}, config).predict(data, params)
+        return python_model.load_pyfunc(folder, Model(), {**conf, **self._pickle}, config).predict(data, params)
 
     def _predict_with_loader(self, folder: Path, data: Any, params: dict[str, Any] | None) -> Any:
         conf = {} if self._data_path is None else {"data": f"data/{Path(self._data_path).name}"}

@@ -125,11 +125,10 @@ def load_model(model_uri: str | Path, dst_path: str | None = None) -> Any:
     return estimator_files.read(folder, conf)
 
 
-def load_pyfunc(folder: Path, conf: Mapping[str, Any], model_config: dict[str, Any]) -> Any:  # noqa: ARG001 - estimators have no configuration
+def load_pyfunc(folder: Path, model: Model, conf: Mapping[str, Any], model_config: dict[str, Any]) -> Any:  # noqa: ARG001 - estimators have no configuration
     """The estimator in `folder`; see `mlkeep.flavors.table.Loader`."""
-    flavors = Model.load(folder).flavors
     # Folders of MLflow 1 name the file in the python_function flavor only.
-    return estimator_files.read(folder, flavors.get(FLAVOR_NAME, conf))
+    return estimator_files.read(folder, model.flavors.get(FLAVOR_NAME, conf))
 
 
 def _save(

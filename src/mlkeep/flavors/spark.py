@@ -120,11 +120,10 @@ def load_model(model_uri: str | Path, dfs_tmpdir: str | None = None, dst_path: s
     return _load(folder, conf, dfs_tmpdir)
 
 
-def load_pyfunc(folder: Path, conf: Mapping[str, Any], model_config: dict[str, Any]) -> Any:  # noqa: ARG001 - these models have no configuration
+def load_pyfunc(folder: Path, model: Model, conf: Mapping[str, Any], model_config: dict[str, Any]) -> Any:  # noqa: ARG001 - these models have no configuration
     """The model in `folder` as a function; see `mlkeep.flavors.table.Loader`."""
-    described = Model.load(folder)
-    own = described.flavors.get(FLAVOR_NAME) or {"model_data": conf.get("data")}
-    return wrap(_load(folder, own, None), described.get_input_schema())
+    own = model.flavors.get(FLAVOR_NAME) or {"model_data": conf.get("data")}
+    return wrap(_load(folder, own, None), model.get_input_schema())
 
 
 def wrap(model: Any, inputs: Schema | None = None) -> Any:

@@ -108,7 +108,7 @@ def load_model(model_uri: str | Path, dst_path: str | None = None) -> Any:
     return pickling.load(inside(folder, conf.get("data") or _FILE, "data"))
 
 
-def load_pyfunc(folder: Path, conf: Mapping[str, Any], model_config: dict[str, Any]) -> Any:  # noqa: ARG001 - results have no configuration
+def load_pyfunc(folder: Path, model: Model, conf: Mapping[str, Any], model_config: dict[str, Any]) -> Any:  # noqa: ARG001 - results have no configuration
     """The results in `folder` as a function; see `mlkeep.flavors.table.Loader`."""
     return AsFunction(pickling.load(inside(folder, conf.get("data") or _FILE, "data")))
 

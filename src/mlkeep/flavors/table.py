@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from mlkeep.core.errors import InvalidInput
+from mlkeep.models.mlmodel import Model
 
 PYFUNC = "python_function"
 """The flavor every model has that can be called without knowing its framework."""
@@ -43,10 +44,10 @@ _LOADERS = {loader: module for module, loader in _FLAVORS.values()} | {
 class Loader(Protocol):
     """What a module must have to load models as functions."""
 
-    def load_pyfunc(self, folder: Path, conf: Mapping[str, Any], model_config: dict[str, Any]) -> Any:
+    def load_pyfunc(self, folder: Path, model: Model, conf: Mapping[str, Any], model_config: dict[str, Any]) -> Any:
         """An object whose method `conf["predict_fn"]` (default `predict`) answers data.
 
-        `conf` holds the settings of the python_function flavor.
+        `model` is what its folder says, `conf` the settings of the python_function flavor in it.
         """
         ...
 

@@ -168,10 +168,10 @@ def load_model(
     return _load(folder, conf, saved_model_kwargs, keras_model_kwargs)
 
 
-def load_pyfunc(folder: Path, conf: Mapping[str, Any], model_config: dict[str, Any]) -> Any:  # noqa: ARG001 - these models have no configuration
+def load_pyfunc(folder: Path, model: Model, conf: Mapping[str, Any], model_config: dict[str, Any]) -> Any:  # noqa: ARG001 - these models have no configuration
     """The model in `folder` as a function; see `mlkeep.flavors.table.Loader`."""
     # Folders of MLflow 1 may say what there is in the python_function flavor only.
-    own = Model.load(folder).flavors.get(FLAVOR_NAME) or {"model_type": _KERAS, "data": conf.get("data")}
+    own = model.flavors.get(FLAVOR_NAME) or {"model_type": _KERAS, "data": conf.get("data")}
     return wrap(_load(folder, own))
 
 

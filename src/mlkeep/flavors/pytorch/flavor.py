@@ -139,14 +139,14 @@ def load_model(
     return formats.read(folder, conf, devices.checked(device, "device"), module, kwargs)
 
 
-def load_pyfunc(folder: Path, conf: Mapping[str, Any], model_config: dict[str, Any]) -> AsFunction:
+def load_pyfunc(folder: Path, model: Model, conf: Mapping[str, Any], model_config: dict[str, Any]) -> AsFunction:
     """The module in `folder` as a function; see `mlkeep.flavors.table.Loader`.
 
     `device` of the configuration, `MLKEEP_DEFAULT_PREDICTION_DEVICE` or `MLFLOW_DEFAULT_PREDICTION_DEVICE` name the
     device; without them it is a GPU if there is one.
     """
     device = devices.for_prediction(model_config.get("device"))
-    own = Model.load(folder).flavors.get(FLAVOR_NAME) or {"model_data": conf.get("data", "data")}
+    own = model.flavors.get(FLAVOR_NAME) or {"model_data": conf.get("data", "data")}
     return AsFunction(formats.read(folder, own, device), device)
 
 

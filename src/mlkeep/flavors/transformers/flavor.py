@@ -190,13 +190,12 @@ def load_model(
     return {**about, **({} if IS_5 else {"framework": "pt"}), **parts}
 
 
-def load_pyfunc(folder: Path, conf: Mapping[str, Any], model_config: dict[str, Any]) -> PipelineFunction:  # noqa: ARG001 - all is in our own settings
+def load_pyfunc(folder: Path, model: Model, conf: Mapping[str, Any], model_config: dict[str, Any]) -> PipelineFunction:  # noqa: ARG001 - all is in our own settings
     """The pipeline in `folder` as a function; see `mlkeep.flavors.table.Loader`.
 
     Raises:
         NotOffered: it was saved for one of MLflow's own tasks.
     """
-    model = Model.load(folder)
     own = model.flavor(FLAVOR_NAME)
     if (special := own.get("inference_task")) is not None:
         raise NotOffered(
